@@ -1,0 +1,301 @@
+"""`failwell.Client` and `failwell.AsyncClient`: httpx2's clients, that live with failing APIs.
+
+All that people know of httpx2 works on. What differs: an answer of 400 and above, an answer that
+is not what was promised, and every transport fault raise failwell's exceptions; what is proven
+safe is sent again; and each failed write says whether it took effect.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self, cast
+
+import anyio
+import httpx2
+import msgspec
+
+from failwell import stores
+from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.httpx2 import sockets
+from failwell.clients.httpx2.attempt import (
+    RAISED,
+    answer,
+    aread_refusal,
+    fault_of,
+    out_of_time,
+    read_refusal,
+    refusal_of,
+)
+from failwell.clients.httpx2.body import AsyncBody, SyncBody
+from failwell.clients.httpx2.prepare import Prepared, Settings
+from failwell.clients.httpx2.stream import AsyncStream, SyncStream
+from failwell.contract import Contract, Options, Policy
+from failwell.dialects.generic import GENERIC
+from failwell.drive import Rim, adrive, drive
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.events import Hook
+from failwell.flows.call import Done, call
+from failwell.flows.settle import Settled, settle
+from failwell.hooks.logging import log
+from failwell.model import Outcome, Reply, Request, Sent
+
+
+class _Configured:
+    """What the sync and the async client have in common: settings, and views with others."""
+
+    _settings: Settings
+
+    def _configure(
+        self,
+        contract: Contract,
+        policy: Policy,
+        store: Store | AsyncStore | str | None,
+        hooks: Sequence[Hook],
+        sleep: Callable[[float], object],
+    ) -> None:
+        if isinstance(store, str):
+            store = stores.open(store)
+        rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store)
+        self._settings = Settings(contract=contract, policy=policy, rim=rim)
+
+    @property
+    def contract(self) -> Contract:
+        """What the API promises about failing."""
+        return self._settings.contract
+
+    @property
+    def policy(self) -> Policy:
+        """How this client lives with failure."""
+        return self._settings.policy
+
+    def with_options(self, **options: Any) -> Self:
+        """A view of this client, over the same connections, whose calls have these `Options`.
+
+        An `idempotency_key` serves the view's first write; the second raises
+        `InvalidRequestError`.
+        """
+        view = copy.copy(self)
+        view._settings = self._settings.with_options(Options(**options))
+        return view
+
+    def build_request(self, *args: Any, **kwargs: Any) -> httpx2.Request:
+        """httpx2's own, which raises `InvalidRequestError` for what cannot be a request."""
+        try:
+            return cast("httpx2.Request", super().build_request(*args, **kwargs))  # type: ignore[misc]
+        except (httpx2.InvalidURL, UnicodeError) as error:
+            raise InvalidRequestError.of(f"The request cannot be built: {error}") from None
+
+    def _settled_already(self, error: FailwellError) -> Settled | None:
+        if error.sent is not None and error.outcome in _UNSETTLED:
+            return None
+        what = "it was a read" if error.outcome is None else f"it is {error.outcome}"
+        return Settled(outcome=error.outcome, why=f"There is nothing to settle: {what}.")
+
+    def _aside(self, sent: Sent, now: float) -> Prepared:
+        """A call that only settles another: its requests are made up by the flow."""
+        native = self.build_request(sent.method, sent.url)
+        request = Request(method=sent.method, url=sent.url)
+        terms = self._settings.terms(now, self._settings.options)
+        return Prepared(native, request, terms, {}, None)
+
+
+_UNSETTLED = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
+
+
+class Client(_Configured, httpx2.Client):
+    """httpx2's client, over an API whose failures a `contract` declares.
+
+    Below 400 a call returns httpx2's response. Otherwise, and on every transport fault, it raises
+    a `FailwellError` of the class that the contract gives to the failure. `store` is where policy
+    state lives: an object, or a URL for `failwell.stores.open`. `hooks` are told of each attempt
+    that failed. All other arguments are httpx2's.
+
+    Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        contract: Contract = GENERIC,
+        policy: Policy = Policy(),
+        store: Store | AsyncStore | str | None = None,
+        hooks: Sequence[Hook] = (),
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        self._configure(contract, policy, store, hooks, time.sleep)
+        for transport in (self._transport, *self._mounts.values()):
+            sockets.bind(transport)
+
+    def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
+        """Send a request: one call, of as many attempts as it takes and as are safe."""
+        now = time.monotonic()
+        prepared = self._settings.prepare(request, now)
+        attempt = self._attempts(prepared, stream, how)
+        done = drive(call(prepared.request, prepared.terms, now), attempt, self._settings.rim)
+        response = _hand_over(done)
+        if stream:
+            response.stream = SyncStream(response, prepared)
+        return response
+
+    @contextmanager
+    def stream(self, *args: Any, **kwargs: Any) -> Generator[httpx2.Response]:
+        """httpx2's own, whose faults while it is read are failwell's exceptions, too."""
+        with super().stream(*args, **kwargs) as response:
+            guard = response.stream
+            try:
+                yield response
+            except httpx2.DecodingError as error:
+                raise _undecodable(error, response, guard) from None
+
+    def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
+        """What became of a failed write, found out now: see `failwell.Settled`.
+
+        `error` may come from another process or another day. With a key that the API honours, or
+        an idempotent method, the same request is sent again: it reads what came of the first one,
+        or carries it out, once. `content` is the request's body, where the error did not keep it.
+        """
+        settled = self._settled_already(error)
+        if settled is not None:
+            return settled
+        now = time.monotonic()
+        sent, known = _with_body(error, content)
+        prepared = self._aside(sent, now)
+        flow = settle(sent, known, prepared.terms, now=now, today=time.time())
+        return drive(flow, self._attempts(prepared, False, {}), self._settings.rim)
+
+    def _attempts(
+        self, prepared: Prepared, stream: bool, how: dict[str, Any]
+    ) -> Callable[[Send], Reply]:
+        transmit = super().send
+
+        def attempt(send: Send) -> Reply:
+            ready = prepared.rebuilt(send, self.build_request)
+            asked = ready.copy_for(send, SyncBody)
+            response: httpx2.Response | None = None
+            with sockets.within(send.within):
+                try:
+                    response = transmit(asked, stream=True, **how)
+                    if response.status_code >= 400:
+                        return answer(response, asked, read_refusal(response))
+                    return answer(response, asked, None if stream else response.read())
+                except httpx2.HTTPStatusError as error:
+                    return refusal_of(error, asked)
+                except RAISED as error:
+                    return fault_of(error, asked, ready.body, response)
+
+        return attempt
+
+
+class AsyncClient(_Configured, httpx2.AsyncClient):
+    """httpx2's async client, over an API whose failures a `contract` declares.
+
+    Below 400 a call returns httpx2's response. Otherwise, and on every transport fault, it raises
+    a `FailwellError` of the class that the contract gives to the failure. `store` is where policy
+    state lives: an object, or a URL for `failwell.stores.open`. `hooks` are told of each attempt
+    that failed. All other arguments are httpx2's.
+
+    Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        contract: Contract = GENERIC,
+        policy: Policy = Policy(),
+        store: Store | AsyncStore | str | None = None,
+        hooks: Sequence[Hook] = (),
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        self._configure(contract, policy, store, hooks, anyio.sleep)
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **how: Any
+    ) -> httpx2.Response:
+        """Send a request: one call, of as many attempts as it takes and as are safe."""
+        now = time.monotonic()
+        prepared = self._settings.prepare(request, now)
+        attempt = self._attempts(prepared, stream, how)
+        flow = call(prepared.request, prepared.terms, now)
+        response = _hand_over(await adrive(flow, attempt, self._settings.rim))
+        if stream:
+            response.stream = AsyncStream(response, prepared)
+        return response
+
+    @asynccontextmanager
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[httpx2.Response]:
+        """httpx2's own, whose faults while it is read are failwell's exceptions, too."""
+        async with super().stream(*args, **kwargs) as response:
+            guard = response.stream
+            try:
+                yield response
+            except httpx2.DecodingError as error:
+                raise _undecodable(error, response, guard) from None
+
+    async def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
+        """What became of a failed write, found out now: see `failwell.Settled`.
+
+        `error` may come from another process or another day. With a key that the API honours, or
+        an idempotent method, the same request is sent again: it reads what came of the first one,
+        or carries it out, once. `content` is the request's body, where the error did not keep it.
+        """
+        settled = self._settled_already(error)
+        if settled is not None:
+            return settled
+        now = time.monotonic()
+        sent, known = _with_body(error, content)
+        prepared = self._aside(sent, now)
+        flow = settle(sent, known, prepared.terms, now=now, today=time.time())
+        return await adrive(flow, self._attempts(prepared, False, {}), self._settings.rim)
+
+    def _attempts(
+        self, prepared: Prepared, stream: bool, how: dict[str, Any]
+    ) -> Callable[[Send], Any]:
+        transmit = super().send
+
+        async def attempt(send: Send) -> Reply:
+            ready = prepared.rebuilt(send, self.build_request)
+            asked = ready.copy_for(send, AsyncBody)
+            response: httpx2.Response | None = None
+            try:
+                with anyio.fail_after(send.within):
+                    response = await transmit(asked, stream=True, **how)
+                    if response.status_code >= 400:
+                        return answer(response, asked, await aread_refusal(response))
+                    return answer(response, asked, None if stream else await response.aread())
+            except httpx2.HTTPStatusError as error:
+                return refusal_of(error, asked)
+            except RAISED as error:
+                return fault_of(error, asked, ready.body, response)
+            except TimeoutError:
+                return out_of_time(asked, ready.body, response)
+
+        return attempt
+
+
+def _hand_over(done: Done) -> httpx2.Response:
+    response: httpx2.Response = done.response.native
+    if done.attempts:
+        response.extensions["failwell_attempts"] = done.attempts
+    return response
+
+
+def _undecodable(
+    error: httpx2.DecodingError, response: httpx2.Response, guard: object
+) -> Exception:
+    if error.request is not response.request:
+        return error
+    assert isinstance(guard, (SyncStream, AsyncStream))
+    return guard.translated(error)
+
+
+def _with_body(error: FailwellError, content: bytes | None) -> tuple[Sent, Outcome]:
+    assert error.sent is not None
+    assert error.outcome is not None
+    if content is None:
+        return error.sent, error.outcome
+    return msgspec.structs.replace(error.sent, body=content), error.outcome

@@ -1,0 +1,308 @@
+"""What an API promises about failing, as one frozen value, and the settings of a call.
+
+A `Contract` is read from both sides: a client learns from it which exception to raise, what each
+answer proves about a write and whether it may be sent again; a server learns from it how each
+failure leaves the building.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from failwell.errors import BY_KIND, FailwellError
+from failwell.model import (
+    Attempt,
+    Failure,
+    Issue,
+    Kind,
+    Outcome,
+    Request,
+    Response,
+    Sent,
+    kind_of,
+)
+
+Jitter = Literal["full", "equal", "ten_percent"]
+
+
+class Dialect(Protocol):
+    """One wire shape: how an API spells a failure."""
+
+    @property
+    def media_type(self) -> str:
+        """The content type of the errors it renders."""
+        ...
+
+    def parse(self, response: Response) -> Failure | None:
+        """The failure that this body spells, or None where it is not in this shape. Never raises."""
+        ...
+
+    def render(self, failure: Failure) -> Response:
+        """The answer that spells this failure."""
+        ...
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a catalogue of errors.
+
+    `proves` is what an answer with this code proves about the write that it answers; None proves
+    nothing. `transient` says whether the same request may go well later; None leaves it to the
+    status.
+    """
+
+    code: str
+    status: int
+    kind: Kind | None = None
+    proves: Outcome | None = None
+    transient: bool | None = None
+    means: str = ""
+    advice: str | None = None
+
+
+class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
+    """How an API tells a repeated write from a new one.
+
+    `keys`: "required" and "honoured" let a client send a keyed write again; "ignored" still sends
+    the key (where `header` is set) and trusts nothing. `retention` is in seconds: past it a key is
+    new. `methods` are those that take a key. On the server, `conflict` is the catalogue entry for
+    a key that comes with another body or whose first request is still running, `missing` for a
+    required key that is not there or not well formed, and `replays` names the headers that a
+    replay carries.
+    """
+
+    header: str | None = "Idempotency-Key"
+    keys: Literal["required", "honoured", "ignored"] = "ignored"
+    retention: float = 86400.0
+    methods: frozenset[str] = frozenset({"POST", "PATCH"})
+    conflict: tuple[str, int] = ("conflict", 409)
+    missing: tuple[str, int] = ("bad_request", 400)
+    replays: frozenset[str] = frozenset({"content-type", "content-language", "location"})
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a keyed write may be sent again with its key."""
+        return self.header is not None and self.keys != "ignored"
+
+
+class RequestIds(msgspec.Struct, frozen=True, kw_only=True):
+    """Where request ids travel: the header, whether callers may choose one, and its alphabet."""
+
+    header: str = "X-Request-Id"
+    accepts: bool = False
+    alphabet: str = r"[A-Za-z0-9._-]{1,128}"
+
+    def allows(self, request_id: str) -> bool:
+        """Whether a caller's id may be taken over as it is."""
+        return self.accepts and re.fullmatch(self.alphabet, request_id, re.ASCII) is not None
+
+
+class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+    """How to find out whether a write took effect, for an API without keys.
+
+    `request(sent)` makes the method and URL to ask, or None where this write cannot be looked up;
+    `found(sent, answer)` says whether the answer shows the record. `settle_time` (seconds) is the
+    time after which a write that is not found will not appear any more, where the API states one;
+    `enforced` says that the server itself refuses a second record with the same natural key.
+    """
+
+    request: Callable[[Sent], tuple[str, str] | None]
+    found: Callable[[Sent, Response], bool]
+    settle_time: float | None = None
+    enforced: bool = False
+
+
+def _check_deadline(deadline: float | None) -> None:
+    """Raises `ValueError` unless the deadline is None or a positive, finite number of seconds."""
+    if deadline is not None:
+        _require(math.isfinite(deadline) and deadline > 0, "deadline", deadline, "above 0 seconds")
+
+
+def _require(holds: bool, name: str, value: object, wanted: str) -> None:
+    if not holds:
+        raise ValueError(f"{name}={value!r}: must be {wanted}")
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """When and how often to send again; times in seconds.
+
+    The wait before retry n (from 0) is `base` doubled n times, at most `cap`, with `jitter`;
+    `fast_base` takes the place of `base` where nothing was sent. A `Retry-After` is a floor under
+    it; one past `max_wait` is not waited for where there is no deadline.
+
+    Raises `ValueError` for a setting that is out of range.
+    """
+
+    max_retries: int = 5
+    base: float = 1.0
+    cap: float = 60.0
+    jitter: Jitter | None = "full"
+    fast_base: float = 0.05
+    max_wait: float = 120.0
+
+    def __post_init__(self) -> None:
+        _require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
+        for name in ("base", "cap", "fast_base", "max_wait"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value >= 0, name, value, "0 or more seconds")
+        known = ("full", "equal", "ten_percent", None)
+        _require(self.jitter in known, "jitter", self.jitter, f"one of {known}")
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a client lives with failure. `None` turns a part off; `deadline` is in seconds and
+    bounds a whole call, its attempts and its waits together."""
+
+    retry: Retry | None = Retry()
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_deadline(self.deadline)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """One call's own settings; what is left out stays as the client has it.
+
+    `expect="json"` says that a success must be JSON; "any" says that it need not.
+    """
+
+    idempotency_key: str | None = None
+    deadline: float | msgspec.UnsetType | None = msgspec.UNSET
+    retry: Retry | msgspec.UnsetType | None = msgspec.UNSET
+    expect: Literal["json", "any"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.deadline is not msgspec.UNSET:
+            _check_deadline(self.deadline)
+
+    def over(self, other: Options) -> Options:
+        """These options, with what they leave out filled in from `other`."""
+        unset = msgspec.UNSET
+        return Options(
+            idempotency_key=self.idempotency_key or other.idempotency_key,
+            deadline=other.deadline if self.deadline is unset else self.deadline,
+            retry=other.retry if self.retry is unset else self.retry,
+            expect=self.expect or other.expect,
+        )
+
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
+"""Methods that only read (RFC 9110 section 9.2.1; QUERY by its draft)."""
+
+IDEMPOTENT = SAFE | {"PUT", "DELETE"}
+"""Methods that may be repeated (RFC 9110 section 9.2.2)."""
+
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 530)})
+"""Statuses that may pass (RFC 9110, 6585, 8470; 520 to 529 are Cloudflare's)."""
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """One API's whole promise about failing.
+
+    `codes` is its catalogue. `unlisted` is what a 4xx in the API's own envelope proves when its
+    code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
+    with a body is JSON. `whole_requests` says that the server acts on whole requests only, so
+    that one that was cut short did nothing. `exceptions` puts an API's own classes in the places
+    of failwell's; each must derive from the class it stands for.
+    """
+
+    name: str
+    dialect: Dialect
+    codes: tuple[Code, ...] = ()
+    idempotency: Idempotency = Idempotency()
+    request_ids: RequestIds = RequestIds()
+    exceptions: Mapping[Kind, type[FailwellError]] = {}
+    unlisted: Outcome = Outcome.UNKNOWN
+    reads_json: bool = False
+    whole_requests: bool = False
+    safe: frozenset[str] = SAFE
+    idempotent: frozenset[str] = IDEMPOTENT
+    transient: frozenset[int] = TRANSIENT
+    look_up: LookUp | None = None
+
+    def __post_init__(self) -> None:
+        seen = [(entry.code, entry.status) for entry in self.codes]
+        twice = {pair for pair in seen if seen.count(pair) > 1}
+        if twice:
+            raise ValueError(f"contract {self.name!r} lists {sorted(twice)} more than once")
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def find(self, code: str | None, status: int | None) -> Code | None:
+        """The catalogue's entry for what an answer said; None where it is not listed."""
+        return _catalogue(self).get((code, status))
+
+    def entry(self, code: str, status: int | None = None) -> Code:
+        """The one entry with this code. Raises `ValueError` for an unknown or ambiguous code."""
+        found = [e for e in self.codes if e.code == code and status in (None, e.status)]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            known = ", ".join(sorted({f"{e.code} ({e.status})" for e in self.codes}))
+            wanted = code if status is None else f"{code} ({status})"
+            raise ValueError(f"{self.name} has no code {wanted}; it has {known}")
+        statuses = ", ".join(str(e.status) for e in found)
+        raise ValueError(f"{self.name} uses {code} for several statuses: say which of {statuses}")
+
+    def fail(
+        self,
+        code: str,
+        status: int | None = None,
+        *,
+        message: str | None = None,
+        details: Any = None,
+        issues: Iterable[Issue] = (),
+        retry_after: float | None = None,
+        outcome: Outcome | None = None,
+    ) -> FailwellError:
+        """The exception for a server to raise; a client raises the same class when it reads it.
+
+        Raises `ValueError` for a code that the catalogue lacks or lists under several statuses.
+        """
+        entry = self.entry(code, status)
+        return self.error(
+            Failure(
+                kind=entry.kind or kind_of(entry.status),
+                status=entry.status,
+                code=entry.code,
+                message=message or entry.means or entry.code,
+                details_json=b"" if details is None else msgspec.json.encode(details),
+                issues=tuple(issues),
+                retry_after=retry_after,
+                outcome=outcome or entry.proves,
+                api=self.name,
+                advice=entry.advice,
+            )
+        )
+
+    def error(
+        self,
+        failure: Failure,
+        attempts: tuple[Attempt, ...] = (),
+        sent: Sent | None = None,
+    ) -> FailwellError:
+        """The exception of this failure's kind, of the API's own class where it has one."""
+        cls = self.exceptions.get(failure.kind) or BY_KIND[failure.kind]
+        return cls(failure, attempts, sent)
+
+    def trusting_keys(self, retention: float = 86400.0) -> Contract:
+        """This contract for an API that is known to honour idempotency keys for `retention` s."""
+        rules = msgspec.structs.replace(self.idempotency, keys="honoured", retention=retention)
+        return msgspec.structs.replace(self, idempotency=rules)
+
+    def may_repeat(self, request: Request) -> bool:
+        """Whether sending this request twice has the effect of sending it once."""
+        if request.method in self.idempotent:
+            return True
+        return request.key is not None and self.idempotency.trusted
+
+
+@lru_cache(maxsize=256)
+def _catalogue(contract: Contract) -> dict[tuple[str | None, int | None], Code]:
+    return {(entry.code, entry.status): entry for entry in contract.codes}

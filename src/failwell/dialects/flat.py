@@ -1,0 +1,81 @@
+"""Failures as one flat object: `{"error_code": ..., "message": ..., "detail": ...}`.
+
+The names of the keys are parameters; IonQ and Ionworks speak this shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from failwell.dialects import issues
+from failwell.model import Failure, Response, kind_of
+
+
+class Flat(msgspec.Struct, frozen=True, kw_only=True):
+    """An object with a code and a message at its top, and what else is named here.
+
+    A body without both, or with a code or message that is not a string, is not in this shape.
+    """
+
+    code: str = "code"
+    message: str = "message"
+    details: str | None = None
+    status: str | None = None
+    request_id: str | None = None
+    timestamp: str | None = None
+    outcome: str | None = None
+    media_type: str = "application/json"
+
+    def parse(self, response: Response) -> Failure | None:
+        """The failure in this object; None where the body is not one."""
+        try:
+            fields = _decoder.decode(response.body or b"")
+            code, message = _text(fields[self.code]), _text(fields[self.message])
+            details = fields.get(self.details or "\x00", _nothing)
+            request_id = _text(fields.get(self.request_id or "\x00", _null))
+            timestamp = _text(fields.get(self.timestamp or "\x00", _null))
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
+            return None
+        if code is None or message is None:
+            return None
+        raw = bytes(details)
+        return Failure(
+            kind=kind_of(response.status),
+            status=response.status,
+            code=code,
+            message=message,
+            details_json=raw,
+            issues=issues.read(msgspec.json.decode(raw)) if raw[:1] == b"[" else (),
+            request_id=request_id,
+            timestamp=timestamp,
+        )
+
+    def render(self, failure: Failure) -> Response:
+        """The object with the keys that are named, and nothing else."""
+        body: dict[str, Any] = {self.code: failure.code, self.message: failure.message}
+        if self.details is not None:
+            body[self.details] = msgspec.Raw(failure.details_json or b"null")
+        if self.status is not None:
+            body[self.status] = failure.status
+        if self.request_id is not None:
+            body[self.request_id] = failure.request_id
+        if self.timestamp is not None:
+            body[self.timestamp] = failure.timestamp
+        if self.outcome is not None and failure.outcome is not None:
+            body[self.outcome] = failure.outcome
+        return Response(
+            status=failure.status or 500,
+            headers={"content-type": self.media_type},
+            body=msgspec.json.encode(body),
+        )
+
+
+_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_nothing = msgspec.Raw()
+_null = msgspec.Raw(b"null")
+
+
+def _text(value: msgspec.Raw) -> str | None:
+    return msgspec.json.decode(value, type=str | None)

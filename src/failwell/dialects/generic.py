@@ -1,0 +1,175 @@
+"""Any body at all: the failure of an API that nobody has declared.
+
+It tries the shapes that are in use, one after another, never raises, and always keeps the human
+sentence, be it in a problem document, under `error`, in FastAPI's `detail`, in a JSON list, a
+bare string, a line of text or the heading of a proxy's HTML page.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any, cast
+
+import msgspec
+
+from failwell.contract import Contract
+from failwell.dialects import issues
+from failwell.dialects.problem import Problem
+from failwell.headers import media_type
+from failwell.model import Failure, Outcome, Response, kind_of
+
+_LONGEST = 1000
+_READ = 8192
+"""Characters of a text or a page in which a sentence is looked for."""
+
+_SENTENCES = (
+    "message", "detail", "error_description", "error_message", "errorMessage", "msg", "title",
+    "description", "reason", "error", "fault", "faultstring", "Message", "text",
+)  # fmt: skip
+_CODES = ("code", "error_code", "errorCode", "error_type", "type", "error", "reason", "status")
+_IDS = ("request_id", "requestId", "correlation_id", "correlationId", "trace_id", "traceId")
+_TIMES = ("timestamp", "time", "occurred_at")
+_INNER = ("error", "errors", "detail", "fault", "data")
+
+_TRUNCATED_SENTENCE = re.compile(r'"(?:message|detail|error|title|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
+_HEADING = re.compile(r"<(title|h1|h2|p)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_SPACE = re.compile(r"\s+")
+
+
+class Generic(msgspec.Struct, frozen=True, kw_only=True):
+    """Reads any error body; renders problem documents (RFC 9457)."""
+
+    media_type: str = "application/problem+json"
+
+    def parse(self, response: Response) -> Failure | None:
+        """The failure where the body is JSON with a sentence or a code in it, or where a 429 says
+        `Retry-After`; None where anybody on the way may have written it."""
+        own = _from_json(response)
+        if own is None and response.status == 429 and "retry-after" in response.headers:
+            return read(response)
+        return own
+
+    def render(self, failure: Failure) -> Response:
+        """A problem document."""
+        return _problem.render(failure)
+
+
+_problem = Problem()
+
+
+def read(response: Response) -> Failure:
+    """The best reading of any body, in whatever shape; never raises."""
+    return _from_json(response) or Failure(
+        kind=kind_of(response.status),
+        status=response.status,
+        message=_sentence_in_text(response) or f"HTTP {response.status}",
+    )
+
+
+def _from_json(response: Response) -> Failure | None:
+    try:
+        decoded: Any = msgspec.json.decode(response.body or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if isinstance(decoded, str):
+        decoded = {"message": decoded}
+    elif isinstance(decoded, list):
+        decoded = {"errors": cast("list[Any]", decoded)}
+    if not isinstance(decoded, dict):
+        return None
+    if media_type(response.headers.get("content-type")) == _problem.media_type:
+        return _problem.parse(response) or _from_object(response, cast("dict[str, Any]", decoded))
+    return _from_object(response, cast("dict[str, Any]", decoded))
+
+
+def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
+    layers = [outer, *(_dict(outer.get(name)) for name in _INNER)]
+    inner_first = layers[1:] + layers[:1]
+    listed: list[Any] = next((found for layer in layers if (found := _list(layer))), [])
+    found = issues.read(listed)
+    message = _first(inner_first, _SENTENCES) or "; ".join(issue.message for issue in found)
+    code = _code(inner_first, message)
+    if not message and code is None:
+        return None
+    details = next((layer["details"] for layer in inner_first if "details" in layer), None)
+    return Failure(
+        kind=kind_of(response.status),
+        status=response.status,
+        code=code,
+        message=message[:_LONGEST] or f"HTTP {response.status}: {code}",
+        details_json=b"" if details is None else msgspec.json.encode(details),
+        issues=found or issues.read(details),
+        request_id=_first(inner_first, _IDS) or None,
+        timestamp=_first(inner_first, _TIMES) or None,
+    )
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _list(layer: dict[str, Any]) -> list[Any]:
+    for name in ("errors", "detail", "error", "issues"):
+        value = layer.get(name)
+        if isinstance(value, list):
+            return cast("list[Any]", value)
+    return []
+
+
+def _first(layers: list[dict[str, Any]], names: tuple[str, ...]) -> str:
+    for layer in layers:
+        for name in names:
+            value = layer.get(name)
+            if isinstance(value, str) and value.strip():
+                return value.strip()
+    return ""
+
+
+def _code(layers: list[dict[str, Any]], message: str) -> str | None:
+    for layer in layers:
+        for name in _CODES:
+            value = layer.get(name)
+            if isinstance(value, str) and value != message and re.fullmatch(r"[\w.:/-]+", value):
+                return value
+    return None
+
+
+def _sentence_in_text(response: Response) -> str:
+    text = _decoded(response)[:_READ]
+    cut = _TRUNCATED_SENTENCE.search(text)
+    if cut:
+        return _tidy(cut[1].replace('\\"', '"').replace("\\n", " "))
+    if "<" in text[:512]:
+        return _from_html(text)
+    return _tidy(text)
+
+
+def _from_html(text: str) -> str:
+    headings = (_tidy(_TAG.sub(" ", found[2])) for found in _HEADING.finditer(text))
+    told = list(dict.fromkeys(filter(None, headings)))
+    return ". ".join(told[:2])[:_LONGEST] or _tidy(_TAG.sub(" ", text))
+
+
+def _decoded(response: Response) -> str:
+    body = (response.body or b"")[: 4 * _READ]
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        cut_character = error.start >= len(body) - 3
+        return body.decode("utf-8" if cut_character else "latin-1", "replace")
+
+
+def _tidy(text: str) -> str:
+    printable = "".join(c if c.isprintable() or c.isspace() else " " for c in html.unescape(text))
+    return _SPACE.sub(" ", printable).strip()[:_LONGEST]
+
+
+GENERIC = Contract(name="the API", dialect=Generic(), unlisted=Outcome.NOT_STARTED)
+"""The contract of an API that nobody has declared: it goes by HTTP's own meaning.
+
+A 4xx other than 408 and 409 with a readable error body, or a 429 with `Retry-After`, was answered
+before any effect; all else proves nothing. An idempotency key is sent and not trusted:
+`GENERIC.trusting_keys()` is for an API that is known to honour it.
+"""

@@ -1,0 +1,368 @@
+"""The exceptions, and the facts each one carries.
+
+FailwellError
+├── InvalidRequestError (ValueError)     refused before anything was sent
+├── APIConnectionError                   no whole answer came
+│   └── APITimeoutError
+│       └── DeadlineExceededError        the call's own total deadline ran out
+├── APIError                             the API answered with a failure
+│   ├── BadRequestError                  400
+│   ├── AuthenticationError              401
+│   ├── PermissionDeniedError            403
+│   ├── NotFoundError                    404
+│   ├── ConflictError                    409
+│   ├── GoneError                        410
+│   ├── PayloadTooLargeError             413
+│   ├── UnprocessableError               422
+│   ├── RateLimitError                   429
+│   └── ServerError                      5xx
+│       └── ServiceUnavailableError      503
+├── BadResponseError                     it answered, and the answer could not be read
+├── JobFailedError                       the job that was waited for failed
+└── JobTimeoutError                      the job that was waited for did not end in time
+
+Every one is a `Failure` with the call's attempts around it. All pickle, copy and compare by
+those; none holds a request, a response or a credential.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BadResponseError",
+    "ConflictError",
+    "DeadlineExceededError",
+    "FailwellError",
+    "GoneError",
+    "InvalidRequestError",
+    "JobFailedError",
+    "JobTimeoutError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ServerError",
+    "ServiceUnavailableError",
+    "UnprocessableError",
+]
+
+
+class FailwellError(Exception):
+    """Any failure of a call, with its facts (`failure`), its history (`attempts`) and what was
+    `sent`, as far as that may be kept.
+
+    `str()` of it is the human sentence. Two are equal when class, facts and history are.
+    """
+
+    failure: Failure
+    attempts: tuple[Attempt, ...]
+    sent: Sent | None
+
+    def __init__(
+        self,
+        failure: Failure,
+        attempts: tuple[Attempt, ...] = (),
+        sent: Sent | None = None,
+    ) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.attempts = attempts
+        self.sent = sent
+
+    @property
+    def message(self) -> str:
+        """The human sentence, the API's own where it gave one."""
+        return self.failure.message
+
+    @property
+    def kind(self) -> Kind:
+        """What went wrong, in one closed set of words for every API."""
+        return self.failure.kind
+
+    @property
+    def status_code(self) -> int | None:
+        """The HTTP status; None where no answer came."""
+        return self.failure.status
+
+    @property
+    def code(self) -> str | None:
+        """The API's own machine-readable code."""
+        return self.failure.code
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Whether the write took effect; None for a read."""
+        return self.failure.outcome
+
+    @property
+    def details(self) -> Any:
+        """The API's structured extra, whatever its shape; None where there is none."""
+        return self.failure.details
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """The single problems inside the failure, each with path and pointer where known."""
+        return self.failure.issues
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The issues as plain dictionaries."""
+        return [msgspec.to_builtins(issue) for issue in self.failure.issues]
+
+    @property
+    def body(self) -> str:
+        """The answer's body as text, scrubbed of secrets and bounded; empty where none came."""
+        return self.failure.body.decode("utf-8", "replace")
+
+    @property
+    def data(self) -> Any:
+        """The answer's body decoded from JSON; None where it is not JSON."""
+        try:
+            return msgspec.json.decode(self.failure.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    @property
+    def request_id(self) -> str | None:
+        """The id to quote to whoever runs the API."""
+        return self.failure.request_id
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the API asked to be called again, counted from its answer."""
+        return self.failure.retry_after
+
+    @property
+    def timestamp(self) -> str | None:
+        """When the API says it failed, as it wrote it (ISO 8601)."""
+        return self.failure.timestamp
+
+    @property
+    def advice(self) -> str:
+        """What to do now, in a sentence or two."""
+        return self.failure.advice or _advice(self.failure)
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        """The story of the call, for the traceback (PEP 678); told only when somebody looks."""
+        notes: list[str] | None = self.__dict__.get("_notes")
+        if notes is None:
+            notes = self.__dict__["_notes"] = [story(self)] if self.attempts else []
+        return notes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        added = self.__dict__.get("_notes", [None])[1 if self.attempts else 0 :]
+        return _restore, (type(self), self.failure, self.attempts, self.sent, self.__cause__, added)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, FailwellError)
+        return self.failure == other.failure and self.attempts == other.attempts
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.failure.status, self.failure.code, self.failure.request_id))
+
+    def __repr__(self) -> str:
+        facts = {
+            "status": self.status_code,
+            "code": self.code,
+            "outcome": self.outcome and self.outcome.value,
+            "request_id": self.request_id,
+        }
+        said = "".join(f", {name}={value!r}" for name, value in facts.items() if value is not None)
+        return f"{type(self).__name__}({self.message!r}{said})"
+
+
+def _restore(
+    cls: type[FailwellError],
+    failure: Failure,
+    attempts: tuple[Attempt, ...],
+    sent: Sent | None,
+    cause: BaseException | None,
+    notes: list[str],
+) -> FailwellError:
+    error = cls.__new__(cls)
+    FailwellError.__init__(error, failure, attempts, sent)
+    error.__cause__ = cause
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
+class InvalidRequestError(FailwellError, ValueError):
+    """The call was refused here, before anything was sent: it says what is wrong and where."""
+
+    @classmethod
+    def of(cls, message: str, *, advice: str | None = None) -> InvalidRequestError:
+        """The refusal that says `message`."""
+        return cls(
+            Failure(
+                kind=Kind.BAD_REQUEST,
+                message=message,
+                outcome=Outcome.NOT_STARTED,
+                advice=advice or "Correct the call; nothing was sent.",
+            )
+        )
+
+
+class APIConnectionError(FailwellError):
+    """No whole answer came; `outcome` says what is known of the write."""
+
+
+class APITimeoutError(APIConnectionError):
+    """No whole answer came in time."""
+
+
+class DeadlineExceededError(APITimeoutError):
+    """The call's total deadline ran out while an attempt was under way."""
+
+
+class APIError(FailwellError):
+    """The API answered with a failure; plain for a 4xx that has no class of its own."""
+
+
+class BadRequestError(APIError):
+    """400: the request is malformed."""
+
+
+class AuthenticationError(APIError):
+    """401: the credential is missing, unknown, revoked or expired."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the credential is valid and has not this right."""
+
+
+class NotFoundError(APIError):
+    """404: no such resource, or not for this caller."""
+
+
+class ConflictError(APIError):
+    """409: the request clashes with the state of the resource."""
+
+
+class GoneError(APIError):
+    """410: it was there once."""
+
+
+class PayloadTooLargeError(APIError):
+    """413: the body is larger than the API takes."""
+
+
+class UnprocessableError(APIError):
+    """422: well-formed, and the API cannot carry it out."""
+
+
+class RateLimitError(APIError):
+    """429: too many requests; `retry_after` says when to come back, where the API said it."""
+
+
+class ServerError(APIError):
+    """5xx: the API failed."""
+
+
+class ServiceUnavailableError(ServerError):
+    """503: the API, or something behind it, is away for now."""
+
+
+class BadResponseError(FailwellError):
+    """The API answered, and the answer is not what was promised: HTML, or JSON that is cut."""
+
+
+class JobFailedError(FailwellError):
+    """The job that was waited for ended in failure; the message is the API's own reason."""
+
+
+class JobTimeoutError(FailwellError):
+    """The job that was waited for had not ended when the time was up."""
+
+
+BY_KIND: dict[Kind, type[FailwellError]] = {
+    Kind.BAD_REQUEST: BadRequestError,
+    Kind.UNAUTHENTICATED: AuthenticationError,
+    Kind.PERMISSION_DENIED: PermissionDeniedError,
+    Kind.NOT_FOUND: NotFoundError,
+    Kind.METHOD_NOT_ALLOWED: APIError,
+    Kind.CONFLICT: ConflictError,
+    Kind.GONE: GoneError,
+    Kind.TOO_LARGE: PayloadTooLargeError,
+    Kind.UNPROCESSABLE: UnprocessableError,
+    Kind.RATE_LIMITED: RateLimitError,
+    Kind.OTHER_CLIENT: APIError,
+    Kind.INTERNAL: ServerError,
+    Kind.UNAVAILABLE: ServiceUnavailableError,
+    Kind.GATEWAY: ServerError,
+    Kind.CONNECTION: APIConnectionError,
+    Kind.TIMEOUT: APITimeoutError,
+    Kind.BAD_RESPONSE: BadResponseError,
+    Kind.CANCELLED: APIConnectionError,
+}
+"""The class of each kind; a contract may put its own in their places."""
+
+
+def story(error: FailwellError) -> str:
+    """The call in a few lines: its attempts, its outcome, what to do."""
+    first = error.attempts[0]
+    lines = [f"{first.method} {first.url}"]
+    lines += [_line(attempt) for attempt in error.attempts]
+    if error.outcome is not None:
+        lines.append(f"  outcome: {error.outcome} ({_MEANING[error.outcome]})")
+    if error.request_id:
+        lines.append(f"  request id: {error.request_id}")
+    lines.append(f"  {error.advice}")
+    return "\n".join(lines)
+
+
+def _line(attempt: Attempt) -> str:
+    ended = attempt.fault or f"status {attempt.status}"
+    waited = f", then waited {attempt.wait:.2f} s" if attempt.wait is not None else ""
+    return f"  attempt {attempt.number}: {ended} after {attempt.elapsed:.2f} s{waited}"
+
+
+_MEANING = {
+    Outcome.NOT_STARTED: "nothing was done",
+    Outcome.ROLLED_BACK: "it was undone, nothing is left of it",
+    Outcome.APPLIED: "it took effect",
+    Outcome.PARTIALLY_APPLIED: "part of it took effect",
+    Outcome.UNKNOWN: "it may or may not have taken effect",
+}
+
+_ADVICE = {
+    Kind.BAD_REQUEST: "Correct the request; sending it again unchanged will fail again.",
+    Kind.UNAUTHENTICATED: "Check the credential: it is missing, unknown, revoked or expired.",
+    Kind.PERMISSION_DENIED: "Ask for this right, or use a credential that has it.",
+    Kind.NOT_FOUND: "Check the id and the path.",
+    Kind.METHOD_NOT_ALLOWED: "Check the method: this path does not take it.",
+    Kind.CONFLICT: "Read the resource as it is now, then decide.",
+    Kind.GONE: "It is gone for good; look for what replaced it.",
+    Kind.TOO_LARGE: "Send less at a time.",
+    Kind.UNPROCESSABLE: "Change the input; sending it again unchanged will fail again.",
+    Kind.RATE_LIMITED: "Wait, then send fewer requests at a time.",
+    Kind.BAD_RESPONSE: "Check that the address is the API's and not a proxy's or a login page's.",
+}
+
+
+def _advice(failure: Failure) -> str:
+    if failure.outcome is Outcome.UNKNOWN:
+        return (
+            "It may have taken effect: do not send it again blindly. "
+            "Call client.settle(error), or look for the record yourself."
+        )
+    if failure.outcome is Outcome.APPLIED:
+        return "It took effect: do not send it again. client.settle(error) reads what came of it."
+    if failure.outcome is Outcome.PARTIALLY_APPLIED:
+        return "Part of it took effect: read the resource as it is now before going on."
+    if failure.retry_after is not None:
+        return f"Come back in {failure.retry_after:g} seconds."
+    return _ADVICE.get(failure.kind, "It is likely to pass: try again later.")

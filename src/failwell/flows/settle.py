@@ -1,0 +1,82 @@
+"""What became of a write whose outcome is unknown, found out now or days later.
+
+By its key, where the API honours keys and still keeps this one: the same request again, which
+reads what came of the first one or carries it out once. By repeating it, where that is harmless.
+By looking for its record, where the contract says how. Otherwise it stays unknown, and the
+answer says why.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from failwell.actions import Flow
+from failwell.contract import Contract
+from failwell.errors import FailwellError
+from failwell.flows.call import Terms, call
+from failwell.flows.lookup import look_up
+from failwell.model import Outcome, Request, Response, Sent
+from failwell.policy.idempotency import why_not_again
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the write by now, in `outcome` and in words (`why`).
+
+    `response` is the answer that shows the record, as the HTTP library gives it; `error` is what
+    stood in the way where it is still unknown.
+    """
+
+    outcome: Outcome | None
+    why: str
+    response: Any = None
+    error: FailwellError | None = None
+
+    @property
+    def record(self) -> Any:
+        """The record, decoded from the answer's JSON; None where there is no answer."""
+        return None if self.response is None else self.response.json()
+
+
+def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float) -> Flow[Settled]:
+    """What became of `sent`; `now` is in monotonic seconds, `today` the time of day (epoch)."""
+    refusal = why_not_again(terms.contract, sent, today)
+    if refusal is None:
+        return (yield from _again(sent, known, terms, now))
+    if terms.contract.look_up is not None:
+        outcome, response, _ = yield from look_up(terms.contract.look_up, sent)
+        return _looked_up(known if outcome is Outcome.UNKNOWN else outcome, response)
+    return Settled(outcome=known, why=refusal)
+
+
+def _again(sent: Sent, known: Outcome, terms: Terms, now: float) -> Flow[Settled]:
+    try:
+        done = yield from call(request_of(sent, terms.contract), terms, now, known)
+    except FailwellError as error:
+        outcome = error.outcome or known
+        return Settled(outcome=outcome, why=f"Asked again: {error.message}", error=error)
+    return Settled(
+        outcome=Outcome.APPLIED,
+        why="The same request with the same key was answered; its effect stands once.",
+        response=done.response.native,
+    )
+
+
+def _looked_up(outcome: Outcome, response: Response | None) -> Settled:
+    if response is not None:
+        why = "Its record was found."
+        return Settled(outcome=outcome, why=why, response=response.native)
+    if outcome is Outcome.NOT_STARTED:
+        return Settled(outcome=outcome, why="Its record is not there and will not appear.")
+    return Settled(outcome=outcome, why="Its record was not found, which proves nothing yet.")
+
+
+def request_of(sent: Sent, contract: Contract) -> Request:
+    """The request to send again: the same method, URL, body and key; the client adds the rest."""
+    fields = {"content-type": sent.content_type} if sent.content_type else {}
+    if sent.key is not None and contract.idempotency.header is not None:
+        fields[contract.idempotency.header] = sent.key
+    return Request(
+        method=sent.method, url=sent.url, headers=fields, body=sent.body or b"", key=sent.key
+    )

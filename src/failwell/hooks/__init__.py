@@ -1,0 +1,1 @@
+"""What turns events into something that people and machines read."""

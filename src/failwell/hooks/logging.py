@@ -1,0 +1,39 @@
+"""Events as lines of the standard `logging` module, under the logger "failwell".
+
+No handler is installed and nothing is logged above INFO: what went wrong for good is raised.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from failwell.events import AttemptFailed, CallFailed, Event, Recovered
+
+logger = logging.getLogger("failwell")
+
+
+def log(event: Event) -> None:
+    """Write one line about the event; its facts are in the record's `failwell` attribute too."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    match event:
+        case AttemptFailed(attempt, failure):
+            ended = attempt.fault or f"{attempt.status} {failure.code or failure.kind}"
+            logger.info(
+                "%s %s: attempt %d: %s; again in %.2f s",
+                attempt.method, attempt.url, attempt.number, ended, attempt.wait or 0.0,
+                extra={"failwell": event},
+            )  # fmt: skip
+        case CallFailed(error, why):
+            logger.info(
+                "%s %s: gave up after %d (%s): %r",
+                error.failure.method, error.failure.url, len(error.attempts), why, error,
+                extra={"failwell": event},
+            )  # fmt: skip
+        case Recovered(attempts):
+            first = attempts[0]
+            logger.info(
+                "%s %s: went well after %d that did not",
+                first.method, first.url, len(attempts),
+                extra={"failwell": event},
+            )  # fmt: skip

@@ -1,0 +1,247 @@
+"""What does an answer prove about the write it answers, and what is known after several?
+
+This file alone decides when something took effect. It is the heart of failwell:
+
+1. *An attempt is judged by its evidence* (`judge`). What proves that nothing was done: no byte
+   of the request arrived, or not all of it at a server that acts on whole requests only; the
+   API's own envelope with a code that its contract marks so, or its `Failwell-Outcome`. What proves that it was done: a 2xx
+   in the promised media type, even if its body was then cut. All else proves nothing: a lost or
+   cut answer, a time-out, a 5xx without a mark, a proxy's page, with 200 too.
+
+2. *A call is folded from its attempts* (`fold`). A refusal of the second attempt says nothing
+   about the first: once an attempt was unknown, the call stays unknown until an answer resolves
+   it.
+
+It must not know how anything is sent, nor how often, nor what time it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+
+from failwell import headers, redaction
+from failwell.contract import Code, Contract
+from failwell.dialects import generic
+from failwell.dialects.problem import outcome_of
+from failwell.model import (
+    BODY_LIMIT,
+    Failure,
+    Fault,
+    Kind,
+    Outcome,
+    Reply,
+    Request,
+    Response,
+)
+
+_NO_BODY = frozenset({204, 205, 304})
+_whole_json = msgspec.json.Decoder(msgspec.Raw)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What one attempt showed: the failure, what it proves about the write (None for a read),
+    whether it may pass, and whether it is the API's own word."""
+
+    failure: Failure
+    outcome: Outcome | None
+    transient: bool
+    own: bool = False
+
+
+def judge(contract: Contract, request: Request, reply: Reply) -> Verdict | None:
+    """The verdict on an attempt, or None where it went well."""
+    if type(reply) is Fault:
+        return _cut(contract, request, reply)
+    assert isinstance(reply, Response)
+    if reply.status >= 400:
+        return _refused(contract, request, reply)
+    if reply.body is None or _is_promised(contract, request, reply):
+        return None
+    return _unreadable(contract, request, reply)
+
+
+def fold(before: Outcome | None, request: Request, verdict: Verdict) -> Outcome | None:
+    """What is known of the call after one more attempt; `before` is None at its first."""
+    if verdict.outcome is None:
+        return None
+    if before is None or before.nothing_done:
+        return verdict.outcome
+    if before is not Outcome.UNKNOWN:
+        return before
+    if verdict.outcome is Outcome.APPLIED:
+        return Outcome.APPLIED
+    if request.method == "DELETE" and verdict.own and verdict.failure.status in (404, 410):
+        return Outcome.APPLIED
+    return Outcome.UNKNOWN
+
+
+def is_write(contract: Contract, request: Request) -> bool:
+    """Whether the request may have an effect at all."""
+    return request.method not in contract.safe
+
+
+def still_running(request: Request, before: Outcome | None, verdict: Verdict) -> bool:
+    """Whether a 409 may only mean that the first attempt, with the same key, is still under way."""
+    return (
+        before is Outcome.UNKNOWN
+        and request.key is not None
+        and verdict.own
+        and verdict.failure.status == 409
+    )
+
+
+def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
+    secrets = _secrets(request, fault)
+    failure = Failure(
+        kind=fault.kind,
+        message=redaction.text(fault.message, secrets) or fault.name,
+        status=fault.status,
+        request_id=_request_id(contract, fault.headers),
+        api=contract.name,
+        method=request.method,
+        url=redaction.text(redaction.url(str(request.url)), secrets),
+    )
+    if not is_write(contract, request):
+        return Verdict(failure, None, fault.transient)
+    return Verdict(failure, _proof_of_cut(contract, request, fault), fault.transient)
+
+
+def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome:
+    if not fault.sent or (contract.whole_requests and not fault.whole):
+        return Outcome.NOT_STARTED
+    if fault.status is not None and 200 <= fault.status < 300:
+        media = headers.media_type(fault.headers.get("content-type"))
+        if headers.is_json(media) or not _promises_json(contract, request):
+            return Outcome.APPLIED
+    return Outcome.UNKNOWN
+
+
+def _is_promised(contract: Contract, request: Request, response: Response) -> bool:
+    media = headers.media_type(response.headers.get("content-type"))
+    promised = _promises_json(contract, request)
+    if not promised and not headers.is_json(media):
+        return True
+    if response.status in _NO_BODY or response.status >= 300 or request.method == "HEAD":
+        return True
+    if promised and not headers.is_json(media):
+        return False
+    body = response.body or b""
+    return _is_json(body) if body else not promised
+
+
+def _promises_json(contract: Contract, request: Request) -> bool:
+    return contract.reads_json if request.reads_json is None else request.reads_json
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        _whole_json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return _is_lenient_json(body)
+    return True
+
+
+def _is_lenient_json(body: bytes) -> bool:
+    """Python's own reader takes UTF-16, a byte order mark and NaN; so do many users."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _unreadable(contract: Contract, request: Request, response: Response) -> Verdict:
+    media = headers.media_type(response.headers.get("content-type"))
+    is_json = headers.is_json(media)
+    what = "JSON that is cut or broken" if is_json else f"{media or 'no content type'}, not JSON"
+    scrubbed, secrets = _scrubbed(request, response)
+    failure = Failure(
+        kind=Kind.BAD_RESPONSE,
+        message=f"The answer ({response.status}) is {what}: {_glimpse(scrubbed)}",
+        status=response.status,
+        request_id=_request_id(contract, response.headers),
+        api=contract.name,
+        method=request.method,
+        url=redaction.text(redaction.url(str(request.url)), secrets),
+        body=(scrubbed.body or b"")[:BODY_LIMIT],
+    )
+    if not is_write(contract, request):
+        return Verdict(failure, None, transient=True)
+    return Verdict(failure, Outcome.APPLIED if is_json else Outcome.UNKNOWN, transient=True)
+
+
+def _glimpse(response: Response) -> str:
+    body = response.body or b""
+    if not body:
+        return "it is empty"
+    if body.lstrip()[:1] in (b"{", b"["):
+        return f"it ends with {body[-24:].decode('utf-8', 'replace')!r}"
+    return f"it says {generic.read(response).message[:80]!r}"
+
+
+def _scrubbed(request: Request, response: Response) -> tuple[Response, tuple[str, ...]]:
+    secrets = _secrets(request, response)
+    body = redaction.scrub(response.body or b"", secrets)
+    if body is response.body:
+        return response, secrets
+    return msgspec.structs.replace(response, body=body), secrets
+
+
+def _secrets(request: Request, reply: Reply) -> tuple[str, ...]:
+    return redaction.secrets_of(reply.asked or request.headers, request.url, request.body)
+
+
+def _refused(contract: Contract, request: Request, response: Response) -> Verdict:
+    response, secrets = _scrubbed(request, response)
+    own = contract.dialect.parse(response)
+    read = own or generic.read(response)
+    entry = contract.find(read.code, response.status) if own else None
+    fields = response.headers
+    outcome = _proof_of_refusal(contract, request, response, own, entry)
+    failure = msgspec.structs.replace(
+        read,
+        kind=(entry and entry.kind) or read.kind,
+        message=redaction.text(read.message, secrets),
+        request_id=read.request_id or _request_id(contract, fields),
+        retry_after=headers.parse_retry_after(
+            fields.get("retry-after"), date=fields.get("date"), now=response.at
+        ),
+        outcome=outcome,
+        api=contract.name,
+        method=request.method,
+        url=redaction.text(redaction.url(str(request.url)), secrets),
+        body=(response.body or b"")[:BODY_LIMIT],
+        advice=entry.advice if entry else None,
+    )
+    transient = response.status in contract.transient
+    if entry is not None and entry.transient is not None:
+        transient = entry.transient
+    return Verdict(failure, outcome, transient, own is not None)
+
+
+def _proof_of_refusal(
+    contract: Contract,
+    request: Request,
+    response: Response,
+    own: Failure | None,
+    entry: Code | None,
+) -> Outcome | None:
+    if not is_write(contract, request):
+        return None
+    stated = outcome_of(response.headers.get(headers.OUTCOME))
+    if stated is not None:
+        return stated
+    if own is None:
+        return Outcome.UNKNOWN
+    if entry is not None:
+        return entry.proves or Outcome.UNKNOWN
+    is_plain_refusal = response.status < 500 and response.status not in (408, 409)
+    return contract.unlisted if is_plain_refusal else Outcome.UNKNOWN
+
+
+def _request_id(contract: Contract, fields: Mapping[str, str]) -> str | None:
+    said = fields.get(contract.request_ids.header)
+    return said[:256] if said else None

@@ -1,0 +1,65 @@
+"""Given the verdict on an attempt, is there another, and when?
+
+The order matters. *Judge first, count after*: an attempt that must not be repeated stops the
+call whatever its number. *Ask before any wait*: nothing is slept that leads to a refusal.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from failwell.contract import Retry
+from failwell.policy import backoff
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Send again after `wait` seconds."""
+
+    wait: float
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Do not send again; `why` is one of "permanent", "unsafe", "body", "off", "exhausted",
+    "deadline" and "too_long"."""
+
+    why: str
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What the decision rests on. `made` counts the attempts so far; `left` is how many seconds
+    the call has, None for no deadline; `roll` is a throw of the dice, in [0, 1)."""
+
+    transient: bool
+    repeatable: bool
+    rewindable: bool
+    sent: bool
+    retry_after: float | None
+    made: int
+    left: float | None
+    roll: float
+
+
+def decide(retry: Retry | None, facts: Facts) -> Again | Stop:
+    """Whether there is another attempt, and after how long.
+
+    `Retry-After` is a floor under the backoff and is never cut short: where it does not fit, the
+    call ends at once.
+    """
+    if not facts.transient:
+        return Stop("permanent")
+    if not facts.repeatable:
+        return Stop("unsafe")
+    if not facts.rewindable:
+        return Stop("body")
+    if retry is None:
+        return Stop("off")
+    if facts.made > retry.max_retries:
+        return Stop("exhausted")
+    wait = backoff.delay(retry, facts.made - 1, facts.roll, sent=facts.sent)
+    if facts.retry_after is not None:
+        wait = max(wait, facts.retry_after)
+        if facts.left is None and facts.retry_after > retry.max_wait:
+            return Stop("too_long")
+    if facts.left is not None and wait >= facts.left:
+        return Stop("deadline")
+    return Again(wait)

@@ -1,0 +1,26 @@
+"""Opening a store by its URL."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from failwell.actions import Store
+
+
+def open(url: str) -> Store:
+    """The store at `url`: `memory:` or `sqlite:///path/to/file.db` (`sqlite:///:memory:` too).
+
+    Raises `ValueError` for a URL that names no store.
+    """
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "memory":
+            from failwell.stores.memory import MemoryStore
+
+            return MemoryStore()
+        case "sqlite" if parts.path[1:]:
+            from failwell.stores.sqlite import SQLiteStore
+
+            return SQLiteStore(unquote(parts.path[1:]))
+        case _:
+            raise ValueError(f"{url!r} names no store: use memory: or sqlite:///path/to/file.db")
