@@ -1,7 +1,7 @@
 """One failure model for every HTTP API you call and every HTTP API you build.
 
 >>> import failwell
->>> client = failwell.Client(base_url="https://api.example.org", policy=failwell.Policy(deadline=60))
+>>> client = failwell.Client(base_url="https://api.example.org")
 """
 
 from failwell.clients.httpx2 import AsyncClient, Client

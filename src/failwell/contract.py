@@ -40,7 +40,7 @@ class Dialect(Protocol):
         ...
 
     def parse(self, response: Response) -> Failure | None:
-        """The failure that this body spells, or None where it is not in this shape. Never raises."""
+        """The failure that this body spells; None where it is not in this shape. Never raises."""
         ...
 
     def render(self, failure: Failure) -> Response:

@@ -80,7 +80,7 @@ class Outcome(StrEnum):
 
 
 class Headers(Mapping[str, str]):
-    """Header fields by name, whatever the case; for callers whose HTTP library brings no such map."""
+    """Header fields by name, whatever the case; for callers whose HTTP library has no such map."""
 
     __slots__ = ("_fields",)
 

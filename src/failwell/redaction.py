@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 MASK = "[redacted]"
 _MASK = MASK.encode()
 _SHORTEST = 4
-"""Shorter values are left alone: taking every `1` out of a message would hide more than a secret."""
+"""Shorter values are left alone: taking every `1` out of a message would hide too much."""
 
 _SECRET_FIELD = re.compile(
     r"pass(?:word|wd|phrase|code)|^pass$|pwd|secret|token$|signature|credential|cookie|jwt"

@@ -1,0 +1,1 @@
+"""The systems that failwell knows by heart, one a room."""

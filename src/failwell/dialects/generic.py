@@ -30,6 +30,7 @@ _SENTENCES = (
 _CODES = ("code", "error_code", "errorCode", "error_type", "type", "error", "reason", "status")
 _IDS = ("request_id", "requestId", "correlation_id", "correlationId", "trace_id", "traceId")
 _TIMES = ("timestamp", "time", "occurred_at")
+_NONE: list[Any] = []
 _INNER = ("error", "errors", "detail", "fault", "data")
 
 _TRUNCATED_SENTENCE = re.compile(r'"(?:message|detail|error|title|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
@@ -87,7 +88,7 @@ def _from_json(response: Response) -> Failure | None:
 def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
     layers = [outer, *(_dict(outer.get(name)) for name in _INNER)]
     inner_first = layers[1:] + layers[:1]
-    listed: list[Any] = next((found for layer in layers if (found := _list(layer))), [])
+    listed: list[Any] = next((of for layer in layers if (of := _list(layer))), _NONE)
     found = issues.read(listed)
     message = _first(inner_first, _SENTENCES) or "; ".join(issue.message for issue in found)
     code = _code(inner_first, message)

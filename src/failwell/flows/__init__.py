@@ -1,0 +1,1 @@
+"""Generators that string policies together and read like the story they tell."""

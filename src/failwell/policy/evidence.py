@@ -4,9 +4,10 @@ This file alone decides when something took effect. It is the heart of failwell:
 
 1. *An attempt is judged by its evidence* (`judge`). What proves that nothing was done: no byte
    of the request arrived, or not all of it at a server that acts on whole requests only; the
-   API's own envelope with a code that its contract marks so, or its `Failwell-Outcome`. What proves that it was done: a 2xx
-   in the promised media type, even if its body was then cut. All else proves nothing: a lost or
-   cut answer, a time-out, a 5xx without a mark, a proxy's page, with 200 too.
+   API's own envelope with a code that its contract marks so, or its `Failwell-Outcome`. What
+   proves that it was done: a 2xx in the promised media type, even if its body was then cut. All
+   else proves nothing: a lost or cut answer, a time-out, a 5xx without a mark, a proxy's page,
+   with 200 too.
 
 2. *A call is folded from its attempts* (`fold`). A refusal of the second attempt says nothing
    about the first: once an attempt was unknown, the call stays unknown until an answer resolves

@@ -1,0 +1,1 @@
+"""The five systems re-created locally, with faults to inject."""

@@ -1,0 +1,1 @@
+"""The server half: every failure leaves in the contract's shape."""

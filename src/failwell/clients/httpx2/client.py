@@ -42,6 +42,8 @@ from failwell.flows.settle import Settled, settle
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Reply, Request, Sent
 
+_DEFAULT = Policy()
+
 
 class _Configured:
     """What the sync and the async client have in common: settings, and views with others."""
@@ -120,7 +122,7 @@ class Client(_Configured, httpx2.Client):
         self,
         *,
         contract: Contract = GENERIC,
-        policy: Policy = Policy(),
+        policy: Policy = _DEFAULT,
         store: Store | AsyncStore | str | None = None,
         hooks: Sequence[Hook] = (),
         **arguments: Any,
@@ -205,7 +207,7 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         self,
         *,
         contract: Contract = GENERIC,
-        policy: Policy = Policy(),
+        policy: Policy = _DEFAULT,
         store: Store | AsyncStore | str | None = None,
         hooks: Sequence[Hook] = (),
         **arguments: Any,
