@@ -84,6 +84,9 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, int] = ("bad_request", 400)
     replays: frozenset[str] = frozenset({"content-type", "content-language", "location"})
 
+    def __post_init__(self) -> None:
+        _require(self.retention > 0, "retention", self.retention, "above 0 seconds")
+
     @property
     def trusted(self) -> bool:
         """Whether a keyed write may be sent again with its key."""
@@ -115,6 +118,11 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True):
     found: Callable[[Sent, Response], bool]
     settle_time: float | None = None
     enforced: bool = False
+
+    def __post_init__(self) -> None:
+        if self.settle_time is not None:
+            holds = math.isfinite(self.settle_time) and self.settle_time >= 0
+            _require(holds, "settle_time", self.settle_time, "0 or more seconds")
 
 
 def _check_deadline(deadline: float | None) -> None:
@@ -182,9 +190,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     def over(self, other: Options) -> Options:
         """These options, with what they leave out filled in from `other`."""
-        unset = msgspec.UNSET
+        unset, key = msgspec.UNSET, self.idempotency_key
         return Options(
-            idempotency_key=self.idempotency_key or other.idempotency_key,
+            idempotency_key=other.idempotency_key if key is None else key,
             deadline=other.deadline if self.deadline is unset else self.deadline,
             retry=other.retry if self.retry is unset else self.retry,
             expect=self.expect or other.expect,
@@ -206,9 +214,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     `codes` is its catalogue. `unlisted` is what a 4xx in the API's own envelope proves when its
     code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
-    with a body is JSON. `whole_requests` says that the server acts on whole requests only, so
-    that one that was cut short did nothing. `exceptions` puts an API's own classes in the places
-    of failwell's; each must derive from the class it stands for.
+    is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests
+    only, so that one that was cut short did nothing. `exceptions` puts an API's own classes in
+    the places of failwell's; each must derive from the class it stands for.
     """
 
     name: str
@@ -230,6 +238,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         twice = {pair for pair in seen if seen.count(pair) > 1}
         if twice:
             raise ValueError(f"contract {self.name!r} lists {sorted(twice)} more than once")
+        for kind, cls in self.exceptions.items():
+            base = BY_KIND[kind]
+            if not issubclass(cls, base):
+                raise ValueError(f"{cls.__name__} is for {kind}: derive it from {base.__name__}")
 
     def __hash__(self) -> int:
         return id(self)
@@ -249,6 +261,16 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"{self.name} has no code {wanted}; it has {known}")
         statuses = ", ".join(str(e.status) for e in found)
         raise ValueError(f"{self.name} uses {code} for several statuses: say which of {statuses}")
+
+    def of_status(self, status: int) -> Code:
+        """The entry that stands for a status where nothing says more: the first one listed with
+        it, else the one of 400 or 500 under that status, else one made from the status alone."""
+        for wanted in (status, 400 if status < 500 else 500):
+            for entry in self.codes:
+                if entry.status == wanted:
+                    same = entry.status == status
+                    return entry if same else msgspec.structs.replace(entry, status=status)
+        return Code(code=kind_of(status).value, status=status)
 
     def fail(
         self,

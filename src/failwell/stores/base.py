@@ -10,7 +10,7 @@ from failwell.actions import Store
 def open(url: str) -> Store:
     """The store at `url`: `memory:` or `sqlite:///path/to/file.db` (`sqlite:///:memory:` too).
 
-    Raises `ValueError` for a URL that names no store.
+    Raises `ValueError` for a URL that names no store, `StoreError` where it cannot be opened.
     """
     parts = urlsplit(url)
     match parts.scheme:
@@ -18,7 +18,7 @@ def open(url: str) -> Store:
             from failwell.stores.memory import MemoryStore
 
             return MemoryStore()
-        case "sqlite" if parts.path[1:]:
+        case "sqlite" if parts.path[1:] and not parts.netloc:
             from failwell.stores.sqlite import SQLiteStore
 
             return SQLiteStore(unquote(parts.path[1:]))

@@ -6,12 +6,14 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 
-from failwell.actions import Change
+from failwell.actions import Change, Step, StoreError
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -32,9 +34,13 @@ ON CONFLICT (key) DO UPDATE SET record = excluded.record, ends = excluded.ends
 _DELETE = "DELETE FROM failwell_records WHERE key = ?"
 _REAP = """
 DELETE FROM failwell_records WHERE key IN
-    (SELECT key FROM failwell_records WHERE ends <= ? ORDER BY ends LIMIT 100)
+    (SELECT key FROM failwell_records WHERE ends <= ? ORDER BY ends LIMIT 1024)
 """
 _REAP_EVERY = 256
+"""Updates between two reapings: fewer than the records that one of them takes."""
+
+_inherited: list[sqlite3.Connection] = []
+"""Connections that came over a fork: SQLite forbids even to close them in the child."""
 
 
 class SQLiteStore:
@@ -43,7 +49,7 @@ class SQLiteStore:
     `clock` gives epoch seconds. `synchronous` is SQLite's own setting: "NORMAL" survives the
     death of any process, "FULL" a power cut too.
 
-    Raises `sqlite3.Error` where the file cannot be opened or written within `timeout` seconds.
+    Raises `StoreError` where the file cannot be opened, read or written within `timeout` seconds.
     """
 
     def __init__(
@@ -63,35 +69,56 @@ class SQLiteStore:
         self._lock = threading.Lock()
         self._updates = 0
         self._pid = os.getpid()
-        self._connection = self._connect()
-        os.register_at_fork(after_in_child=self._after_fork)
+        with self._told():
+            self._connection = self._connect()
+        forked = weakref.WeakMethod(self._after_fork)
+        os.register_at_fork(after_in_child=lambda: (told := forked()) and told())
 
     def update(self, key: str, change: Change[R, A]) -> A:
         """Apply `change` to the record under `key`, atomically; its answer."""
         with self._lock:
-            connection = self._own_connection()
-            connection.execute("BEGIN IMMEDIATE")
+            with self._told():
+                connection = self._own_connection()
+                connection.execute("BEGIN IMMEDIATE")
             try:
-                answer = self._apply(connection, key, change)
+                step = self._apply(connection, key, change)
+                with self._told():
+                    connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
-            return answer
+            return step.answer
 
-    def _apply(self, connection: sqlite3.Connection, key: str, change: Change[R, A]) -> A:
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever SQLite raises inside becomes a `StoreError` that names the file."""
+        try:
+            yield
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            raise StoreError(f"The store in {self._path!r} cannot be used: {error}") from error
+
+    def _apply(self, connection: sqlite3.Connection, key: str, change: Change[R, A]) -> Step[R, A]:
         now = self._clock()
-        self._reap(connection, now)
-        kept = connection.execute(_READ, (key,)).fetchone()
-        blob, ends = kept if kept and (kept[1] is None or kept[1] > now) else (None, None)
-        record = None if blob is None else msgspec.msgpack.decode(blob, type=change.record_type)
+        with self._told():
+            self._reap(connection, now)
+            record, ends = self._read(connection, key, change.record_type, now)
         step = change(record, now)
-        if step.record is None:
-            connection.execute(_DELETE, (key,))
-        elif step.record is not record or step.ttl is not None:
-            ends = ends if step.ttl is None else now + step.ttl
-            connection.execute(_WRITE, (key, msgspec.msgpack.encode(step.record), ends))
-        return step.answer
+        with self._told():
+            if step.record is None:
+                connection.execute(_DELETE, (key,))
+            elif step.record is not record or step.ttl is not None:
+                ends = ends if step.ttl is None else now + step.ttl
+                connection.execute(_WRITE, (key, msgspec.msgpack.encode(step.record), ends))
+        return step
+
+    def _read(
+        self, connection: sqlite3.Connection, key: str, record_type: type[R], now: float
+    ) -> tuple[R | None, float | None]:
+        kept = connection.execute(_READ, (key,)).fetchone()
+        if kept is None or (kept[1] is not None and kept[1] <= now):
+            return None, None
+        return msgspec.msgpack.decode(kept[0], type=record_type), kept[1]
 
     def _reap(self, connection: sqlite3.Connection, now: float) -> None:
         self._updates += 1
@@ -99,14 +126,16 @@ class SQLiteStore:
             connection.execute(_REAP, (now,))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; an update after that raises `StoreError`."""
         with self._lock:
-            self._connection.close()
+            if self._pid == os.getpid():
+                self._connection.close()
 
     def _own_connection(self) -> sqlite3.Connection:
         if self._pid != os.getpid():
-            self._pid = os.getpid()
+            _inherited.append(self._connection)
             self._connection = self._connect()
+            self._pid = os.getpid()
         return self._connection
 
     def _after_fork(self) -> None:
@@ -116,7 +145,27 @@ class SQLiteStore:
         connection = sqlite3.connect(
             self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
+        try:
+            self._set_up(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        self._switch_to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.executescript(_SCHEMA)
-        return connection
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
+        """SQLite does not wait for this lock by itself, and many processes may open at once."""
+        gives_up = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > gives_up:
+                    raise
+            time.sleep(0.01)

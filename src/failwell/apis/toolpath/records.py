@@ -1,0 +1,267 @@
+"""What the Toolpath service keeps: keys, parts, programs, projects and estimates, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Literal, TypeVar
+
+import msgspec
+
+from failwell.apis.toolpath.engine import Failure
+from failwell.apis.toolpath.machining import Estimate, Program
+from failwell.apis.toolpath.step import StepPart
+
+R = TypeVar("R")
+
+Scope = Literal["read_only", "read_write"]
+Timings = Literal["fast", "refined"]
+Status = Literal["processing", "ready", "failed"]
+
+_SCHEMA = """
+CREATE TABLE keys (
+    token TEXT PRIMARY KEY, team TEXT NOT NULL, scope TEXT NOT NULL,
+    expires REAL, revoked REAL
+) WITHOUT ROWID;
+CREATE TABLE parts (
+    number INTEGER PRIMARY KEY, team TEXT NOT NULL, name TEXT NOT NULL, units TEXT NOT NULL,
+    source_file TEXT, step TEXT NOT NULL, created TEXT NOT NULL, status TEXT NOT NULL,
+    failure_code TEXT, failure_reason TEXT, geometry BLOB, project TEXT
+);
+CREATE TABLE programs (
+    number INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, team TEXT NOT NULL,
+    cut_config TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, status TEXT NOT NULL,
+    failure_code TEXT, failure_reason TEXT, plan BLOB
+);
+CREATE TABLE estimates (
+    program INTEGER NOT NULL REFERENCES programs, timings TEXT NOT NULL, estimate BLOB,
+    PRIMARY KEY (program, timings)
+) WITHOUT ROWID;
+"""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An API key: whose it is, what it may do, until when, and since when it may no more."""
+
+    token: str
+    team: str
+    scope: Scope
+    expires: float | None = None
+    revoked: float | None = None
+
+    def is_good(self, now: float) -> bool:
+        """Whether it opens anything at `now` (epoch seconds)."""
+        return self.revoked is None and (self.expires is None or self.expires > now)
+
+
+class PartRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A part as it is kept."""
+
+    number: int
+    team: str
+    name: str
+    units: Literal["mm", "in"]
+    source_file: str | None
+    step: str
+    created: str
+    status: Status
+    failure_code: str | None
+    failure_reason: str | None
+    geometry: bytes | None
+    project: str | None
+
+    @property
+    def id(self) -> str:
+        return f"part{self.number:04d}"
+
+
+class ProgramRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A program as it is kept."""
+
+    number: int
+    part: int
+    team: str
+    cut_config: str
+    created: str
+    updated: str
+    status: Status
+    failure_code: str | None
+    failure_reason: str | None
+    plan: bytes | None
+
+    @property
+    def id(self) -> str:
+        return f"prog{self.number:04d}"
+
+
+class Records:
+    """The service's database at `path`; one writer, and readers that see what is committed.
+
+    Raises `sqlite3.ProgrammingError` for everything once it is closed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._writer = self._connect()
+        self._writer.executescript(_SCHEMA)
+        self._reader = self._connect()
+
+    def close(self) -> None:
+        """Close the database; `reopen` opens it again."""
+        self._writer.close()
+        self._reader.close()
+
+    def reopen(self) -> None:
+        """Open the database again after `close`."""
+        self._writer, self._reader = self._connect(), self._connect()
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """What is written inside stands or falls together."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+        self._writer.execute("COMMIT")
+
+    def add_key(self, key: Key) -> None:
+        """Keep an API key."""
+        self._writer.execute(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(key)
+        )
+
+    def key(self, token: str) -> Key | None:
+        """The API key with this token."""
+        row = self._reader.execute("SELECT * FROM keys WHERE token = ?", (token,)).fetchone()
+        return None if row is None else Key(*row)
+
+    def add_part(self, team: str, name: str, units: str, source: str | None, step: str) -> PartRow:
+        """A new part, processing."""
+        cursor = self._writer.execute(
+            "INSERT INTO parts (team, name, units, source_file, step, created, status)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'processing')",
+            (team, name, units, source, step, timestamp()),
+        )
+        return _row(self._writer, PartRow, "parts", cursor.lastrowid)
+
+    def part(self, number: int) -> PartRow:
+        """The part with this number. Raises `LookupError`."""
+        return _row(self._reader, PartRow, "parts", number)
+
+    def part_is(self, number: int, value: StepPart | Failure) -> None:
+        """The Engine has measured the part, or says why it could not."""
+        code, reason = _why(value)
+        self._writer.execute(
+            "UPDATE parts SET status = ?, failure_code = ?, failure_reason = ?, geometry = ?"
+            " WHERE number = ?",
+            ("failed" if code else "ready", code, reason, _json(value), number),
+        )
+
+    def add_program(self, part: PartRow, cut_config: str) -> ProgramRow:
+        """A new program of a part, processing; a part's first one also makes its project."""
+        now = timestamp()
+        if part.project is None:
+            project = f"API: {part.name} ({now})"
+            self._writer.execute(
+                "UPDATE parts SET project = ? WHERE number = ?", (project, part.number)
+            )
+        cursor = self._writer.execute(
+            "INSERT INTO programs (part, team, cut_config, created, updated, status)"
+            " VALUES (?, ?, ?, ?, ?, 'processing')",
+            (part.number, part.team, cut_config, now, now),
+        )
+        return _row(self._writer, ProgramRow, "programs", cursor.lastrowid)
+
+    def program(self, number: int) -> ProgramRow:
+        """The program with this number. Raises `LookupError`."""
+        return _row(self._reader, ProgramRow, "programs", number)
+
+    def program_of(self, part: int) -> str | None:
+        """The id of the newest program of a part."""
+        row = self._reader.execute(
+            "SELECT max(number) FROM programs WHERE part = ?", (part,)
+        ).fetchone()
+        return None if row[0] is None else f"prog{row[0]:04d}"
+
+    def program_is(self, number: int, value: Program | Failure) -> None:
+        """The Engine has planned the program, or says why it could not."""
+        code, reason = _why(value)
+        self._writer.execute(
+            "UPDATE programs SET status = ?, failure_code = ?, failure_reason = ?, plan = ?,"
+            " updated = ? WHERE number = ?",
+            ("failed" if code else "ready", code, reason, _json(value), timestamp(), number),
+        )
+
+    def estimate(self, program: int, timings: Timings) -> Estimate | None:
+        """The estimate of a program; None while it is not there."""
+        row = self._reader.execute(
+            "SELECT estimate FROM estimates WHERE program = ? AND timings = ?", (program, timings)
+        ).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=Estimate)
+
+    def estimate_is(self, program: int, estimate: Estimate) -> None:
+        """The Engine has estimated the program."""
+        self._writer.execute(
+            "INSERT OR REPLACE INTO estimates VALUES (?, ?, ?)",
+            (program, estimate.timings, msgspec.json.encode(estimate)),
+        )
+
+    def processing_parts(self) -> list[PartRow]:
+        """The parts that wait for the Engine."""
+        return _rows(self._reader, PartRow, "parts WHERE status = 'processing'")
+
+    def processing_programs(self) -> list[ProgramRow]:
+        """The programs that wait for the Engine."""
+        return _rows(self._reader, ProgramRow, "programs WHERE status = 'processing'")
+
+    def unestimated_programs(self, timings: Timings) -> list[ProgramRow]:
+        """The programs that are ready and wait for this estimate."""
+        return _rows(
+            self._reader,
+            ProgramRow,
+            "programs WHERE status = 'ready' AND number NOT IN"
+            f" (SELECT program FROM estimates WHERE timings = '{timings}')",
+        )
+
+    def created(self) -> dict[str, int]:
+        """How many of each were really created."""
+        tables = ("parts", "programs")
+        count = "SELECT count(*) FROM "
+        return {table: self._reader.execute(count + table).fetchone()[0] for table in tables}
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+
+def timestamp() -> str:
+    """The time of day, in ISO 8601 with milliseconds."""
+    now = time.time()
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+
+
+def _row(connection: sqlite3.Connection, cls: type[R], table: str, number: int | None) -> R:
+    found = _rows(connection, cls, f"{table} WHERE number = {int(number or 0)}")
+    if not found:
+        raise LookupError(f"no {table} {number}")
+    return found[0]
+
+
+def _rows(connection: sqlite3.Connection, cls: type[R], where: str) -> list[R]:
+    cursor = connection.execute(f"SELECT * FROM {where}")
+    names = [column[0] for column in cursor.description]
+    return [cls(**dict(zip(names, row, strict=True))) for row in cursor]
+
+
+def _why(value: StepPart | Program | Failure) -> tuple[str | None, str | None]:
+    return (value.code, value.reason) if isinstance(value, Failure) else (None, None)
+
+
+def _json(value: StepPart | Program | Failure) -> bytes | None:
+    return None if isinstance(value, Failure) else msgspec.json.encode(value)

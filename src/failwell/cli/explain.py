@@ -1,0 +1,67 @@
+"""`failwell explain`: an error answer, from a file or standard input, in plain words."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from failwell.contract import Contract
+from failwell.dialects.generic import GENERIC
+from failwell.explanation import Explanation
+from failwell.explanation import explain as explained
+from failwell.model import Headers, Request, Response
+from failwell.policy import evidence
+
+_STATUS_LINE = re.compile(rb"\s*HTTP/[0-9.]+ +([0-9]{3})\b[^\r\n]*\r?\n")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)\r?\n")
+
+
+def read(file: Path | None) -> bytes:
+    """The bytes of the file, or of standard input."""
+    return sys.stdin.buffer.read() if file is None else file.read_bytes()
+
+
+def explain(answer: bytes, *, contract: str, method: str, status: int | None) -> Explanation:
+    """What the answer means. Raises `ValueError` where its status is not to be found, is below
+    400, or the contract is not known."""
+    response = parse(answer, status)
+    promise = _contract(contract)
+    request = Request(method=method.upper(), url="", reads_json=True)
+    verdict = evidence.judge(promise, request, response)
+    if verdict is None:
+        raise ValueError(f"this answer is a success ({response.status}): nothing failed")
+    return explained(promise.error(verdict.failure), transient=verdict.transient)
+
+
+def parse(answer: bytes, status: int | None) -> Response:
+    """The answer, with its status line and header fields where it has them."""
+    fields: dict[str, str] = {}
+    line = _STATUS_LINE.match(answer)
+    if line:
+        status = status or int(line[1])
+        answer = answer[line.end() :]
+    while field := _FIELD.match(answer):
+        fields[field[1].decode()] = field[2].decode("latin-1").strip()
+        answer = answer[field.end() :]
+    body = re.sub(rb"^\r?\n", b"", answer) if line or fields else answer.strip()
+    found = status or _status_in(body)
+    if found is None:
+        raise ValueError("the answer has no status line: say which status it had with --status")
+    if body[:1] in b"{[" and "content-type" not in {name.lower() for name in fields}:
+        fields["content-type"] = "application/json"
+    return Response(status=found, headers=Headers(fields), body=body)
+
+
+def _status_in(body: bytes) -> int | None:
+    found = re.search(rb'"(?:status|statusCode|status_code)"\s*:\s*([45][0-9]{2})\b', body)
+    return int(found[1]) if found else None
+
+
+def _contract(name: str) -> Contract:
+    from failwell.apis.toolpath.contract import TOOLPATH
+
+    known = {"generic": GENERIC, "toolpath": TOOLPATH}
+    if name not in known:
+        raise ValueError(f"no contract {name!r}: use {' or '.join(known)}")
+    return known[name]

@@ -1,0 +1,173 @@
+"""The sandbox: the systems under their own paths, and the controls over what makes them fail."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from failwell.contract import Code, Contract
+from failwell.dialects.problem import Problem
+from failwell.model import Failure, Outcome, kind_of
+from failwell.sandbox.faults import FaultError, decode
+from failwell.sandbox.service import Service
+from failwell.sandbox.wire import FaultMiddleware
+from failwell.server import context
+from failwell.server.asgi import App, Receive, Scope, SendMessage, wrap
+
+CONTROLS = Contract(
+    name="sandbox",
+    dialect=Problem(),
+    codes=(
+        Code(code="bad_request", status=400, proves=Outcome.NOT_STARTED, means="Malformed"),
+        Code(code="not_found", status=404, proves=Outcome.NOT_STARTED, means="No such thing here"),
+    ),
+)
+
+Handler = Callable[[Service, Request], Coroutine[Any, Any, Response]]
+
+
+def services(only: Sequence[str] = (), **settings: Any) -> list[Service]:
+    """The systems that the sandbox can re-create, or those of them that are named.
+
+    Raises `ValueError` for a name that it does not know.
+    """
+    from failwell.apis.toolpath.service import ToolpathService
+
+    known: dict[str, Callable[[], Service]] = {"toolpath": lambda: ToolpathService(**settings)}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise ValueError(f"the sandbox has no {', '.join(unknown)}: it has {', '.join(known)}")
+    return [make() for name, make in known.items() if not only or name in only]
+
+
+def application(systems: Sequence[Service], *, seed: int | None = None) -> App:
+    """The ASGI app that serves these systems and their controls; it starts and stops them.
+
+    `seed` makes faults that come by chance repeat.
+    """
+    by_path = {system.base_path: _faulty(system, random.Random(seed)) for system in systems}
+    controls = wrap(_controls(systems), CONTROLS)
+
+    async def dispatch(scope: Scope, receive: Receive, send: SendMessage) -> None:
+        path: str = scope.get("path", "")
+        for base, app in by_path.items():
+            if path == base or path.startswith(base + "/"):
+                await app(scope, receive, send)
+                return
+        await controls(scope, receive, send)
+
+    return dispatch
+
+
+def _faulty(system: Service, rng: random.Random) -> App:
+    def render(status: int, retry_after: str | None, scope: Any) -> Any:
+        entry = system.contract.of_status(status)
+        request = context.current()
+        answer = system.contract.dialect.render(
+            Failure(
+                kind=entry.kind or kind_of(status),
+                status=status,
+                code=entry.code,
+                message=entry.means or entry.code,
+                request_id=request.request_id if request else None,
+            )
+        )
+        fields = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+        return fields, answer.body
+
+    faulted: Any = FaultMiddleware(system.app, system.faults, system.base_path, render, rng)
+    app: App = faulted
+    return app
+
+
+def _controls(systems: Sequence[Service]) -> Starlette:
+    by_name = {system.name: system for system in systems}
+
+    async def sandbox(request: Request) -> Response:
+        origin = str(request.base_url).rstrip("/")
+        return JSONResponse({"apis": {s.name: _described(s, origin) for s in systems}})
+
+    def on(handler: Handler) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def handle(request: Request) -> Response:
+            name = request.path_params["api"]
+            if name not in by_name:
+                known = ", ".join(by_name)
+                raise CONTROLS.fail("not_found", message=f"No api {name!r} here: {known}")
+            with _told():
+                return await handler(by_name[name], request)
+
+        return handle
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for system in systems:
+                await system.start()
+                stack.push_async_callback(system.stop)
+            yield
+
+    routes = [
+        Route("/sandbox.json", sandbox),
+        Route("/sandbox/{api}/components/{name}", on(_set_component), methods=["POST"]),
+        Route("/sandbox/{api}/limits", on(_limits), methods=["GET", "PUT"]),
+        Route("/sandbox/{api}/faults", on(_faults), methods=["GET", "PUT"]),
+        Route("/sandbox/{api}/effects", on(_effects)),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+@contextlib.contextmanager
+def _told() -> Any:
+    try:
+        yield
+    except LookupError as error:
+        raise CONTROLS.fail("not_found", message=str(error.args[0])) from None
+    except (FaultError, ValueError) as error:
+        raise CONTROLS.fail("bad_request", message=str(error)) from None
+
+
+def _described(system: Service, origin: str) -> dict[str, Any]:
+    return {
+        "base_url": origin + system.base_path,
+        "credentials": system.credentials(),
+        "components": system.components(),
+        "limits": system.limits(),
+    }
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(await request.body(), type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"The body must be a JSON object: {error}") from None
+
+
+async def _set_component(system: Service, request: Request) -> Response:
+    body = await _object(request)
+    await system.set_component(request.path_params["name"], str(body.get("state")))
+    return JSONResponse({"components": system.components()})
+
+
+async def _limits(system: Service, request: Request) -> Response:
+    if request.method == "PUT":
+        system.set_limits(await _object(request))
+    return JSONResponse({"limits": system.limits()})
+
+
+async def _faults(system: Service, request: Request) -> Response:
+    if request.method == "PUT":
+        system.faults.replace(decode(await request.body()))
+    listed = msgspec.to_builtins(system.faults.listed)
+    return JSONResponse({"faults": listed, "used": system.faults.used})
+
+
+async def _effects(system: Service, request: Request) -> Response:
+    return JSONResponse(system.effects())
