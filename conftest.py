@@ -1,0 +1,109 @@
+"""Runs the Python in the README and the docs; `api.example.org` is a server on loopback."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, chdir
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+import failwell
+from failwell.apis.toolpath import Toolpath
+from failwell.sandbox import app
+from failwell.sandbox.wire import WIRE, running
+
+HERE = Path(__file__).parent
+DATA = HERE / "src" / "failwell" / "sandbox" / "data"
+
+
+async def _part(request: Request) -> Response:
+    if request.path_params["id"] == "part0001":
+        return JSONResponse({"id": "part0001"})
+    error = {"code": "not_found", "message": "There is no such part", "request_id": "req_1"}
+    return JSONResponse({"error": error}, 404)
+
+
+async def _new_part(request: Request) -> Response:
+    return JSONResponse({"id": "part0001", **await request.json()}, 201)
+
+
+async def _lost(request: Request) -> Response:
+    await request.body()
+    await request.scope["extensions"][WIRE].reset()
+    return Response()
+
+
+class _Flaky:
+    asked = 0
+
+    async def __call__(self, request: Request) -> Response:
+        _Flaky.asked += 1
+        if _Flaky.asked % 2:
+            return JSONResponse({"message": "Try later"}, 503, {"Retry-After": "0"})
+        return JSONResponse({"ok": True})
+
+
+@asynccontextmanager
+async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+    yield
+
+
+def _example() -> Starlette:
+    routes = [
+        Route("/parts/lost-answer", _lost, methods=["POST"]),
+        Route("/parts", _new_part, methods=["POST"]),
+        Route("/parts/{id}", _part),
+        Route("/flaky", _Flaky().__call__),
+    ]
+    return Starlette(routes=routes, lifespan=_lifespan)
+
+
+def _route_to(url: str) -> tuple[Any, Any]:
+    """Send what is meant for api.example.org to `url`; what to put back afterwards."""
+    sent, target = httpx2.HTTPTransport.handle_request, httpx2.URL(url)
+
+    def rerouted(self: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "api.example.org":
+            request.url = request.url.copy_with(scheme="http", host=target.host, port=target.port)
+        return sent(self, request)
+
+    httpx2.HTTPTransport.handle_request = rerouted  # type: ignore[method-assign]
+    return httpx2.HTTPTransport, sent
+
+
+def _set_up(namespace: dict[str, Any]) -> None:
+    stack = namespace["_stack"] = ExitStack()
+    transport, sent = _route_to(stack.enter_context(running(_example())))
+    stack.callback(setattr, transport, "handle_request", sent)
+    sandbox = stack.enter_context(running(app.application(app.services())))
+    about = httpx2.get(sandbox + "/sandbox.json").json()["apis"]["toolpath"]
+    namespace["base_url"] = about["base_url"]
+    namespace["api_key"] = about["credentials"]["read_write"]
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    shutil.copy(DATA / "angle_bracket.step", folder / "bracket.step")
+    stack.enter_context(chdir(folder))
+
+
+def _tear_down(namespace: dict[str, Any]) -> None:
+    for value in namespace.values():
+        if isinstance(value, (failwell.Client, Toolpath)):
+            value.close()
+    namespace["_stack"].close()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "CONTRIBUTING.md", "docs/*.md"],
+    setup=_set_up,
+    teardown=_tear_down,
+).pytest()
