@@ -41,11 +41,18 @@ class Change(Protocol[R, A]):
     def __call__(self, record: R | None, now: float) -> Step[R, A]: ...
 
 
+class StoreError(Exception):
+    """A store cannot be opened, read or written; the message says which one and why."""
+
+
 class Store(Protocol):
     """Where shared state lives."""
 
     def update(self, key: str, change: Change[R, A]) -> A:
-        """Read the record, apply `change` with the store's own clock, write: atomically."""
+        """Read the record, apply `change` with the store's own clock, write: atomically.
+
+        Raises `StoreError` where that cannot be done; the record is then as it was.
+        """
         ...
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any, Literal, Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
@@ -65,15 +65,25 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     advice: str | None = None
 
 
+REPLAYED = frozenset(
+    {"content-type", "content-language", "content-encoding", "location", "link", "etag"}
+    | {"last-modified", "cache-control", "vary", "content-location", "content-disposition"}
+)
+"""Headers that a replay carries unless a contract says otherwise: those that tell of the body."""
+
+
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     """How an API tells a repeated write from a new one.
 
     `keys`: "required" and "honoured" let a client send a keyed write again; "ignored" still sends
     the key (where `header` is set) and trusts nothing. `retention` is in seconds: past it a key is
-    new. `methods` are those that take a key. On the server, `conflict` is the catalogue entry for
-    a key that comes with another body or whose first request is still running, `missing` for a
-    required key that is not there or not well formed, and `replays` names the headers that a
-    replay carries.
+    new. `methods` are those that take a key.
+
+    On the server, these are entries of the catalogue: `missing`, for a required key that is not
+    there or not well formed; `conflict`, for one that cannot be served; `mismatch` and `running`,
+    where another body and a first request that is still running have entries of their own.
+    `replays` names the headers that a replay carries. `replay="result"` answers a used key with
+    the conflict, and the first answer's body in its member `result`.
     """
 
     header: str | None = "Idempotency-Key"
@@ -82,7 +92,10 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     methods: frozenset[str] = frozenset({"POST", "PATCH"})
     conflict: tuple[str, int] = ("conflict", 409)
     missing: tuple[str, int] = ("bad_request", 400)
-    replays: frozenset[str] = frozenset({"content-type", "content-language", "location"})
+    mismatch: tuple[str, int] | None = None
+    running: tuple[str, int] | None = None
+    replays: frozenset[str] = REPLAYED
+    replay: Literal["same", "result"] = "same"
 
     def __post_init__(self) -> None:
         _require(self.retention > 0, "retention", self.retention, "above 0 seconds")
@@ -91,6 +104,31 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     def trusted(self) -> bool:
         """Whether a keyed write may be sent again with its key."""
         return self.header is not None and self.keys != "ignored"
+
+    @property
+    def entries(self) -> tuple[tuple[str, int], ...]:
+        """The entries of the catalogue that these rules name."""
+        named = (self.missing, self.conflict, self.mismatch, self.running)
+        return tuple(entry for entry in named if entry is not None)
+
+    @classmethod
+    def classic(cls, code: str = "conflict", **rules: Any) -> Self:
+        """409 for another body and for a first request that is still running."""
+        return cls(**{"keys": "honoured", "conflict": (code, 409), **rules})
+
+    @classmethod
+    def ietf(cls, conflict: str = "conflict", mismatch: str = "mismatch", **rules: Any) -> Self:
+        """400 without a key, 409 while the first request is running, 422 for another body.
+
+        Source: draft-ietf-httpapi-idempotency-key-header-07 section 2.7.
+        """
+        named = {"conflict": (conflict, 409), "mismatch": (mismatch, 422)}
+        return cls(**{"keys": "required", **named, **rules})
+
+    @classmethod
+    def flow(cls, code: str = "conflict", **rules: Any) -> Self:
+        """A used key is answered with 409, and with the first answer's body in `result`."""
+        return cls(**{"keys": "honoured", "conflict": (code, 409), "replay": "result", **rules})
 
 
 class RequestIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +247,7 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 530)})
 """Statuses that may pass (RFC 9110, 6585, 8470; 520 to 529 are Cloudflare's)."""
 
 
-class Contract(msgspec.Struct, frozen=True, kw_only=True):
+class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One API's whole promise about failing.
 
     `codes` is its catalogue. `unlisted` is what a 4xx in the API's own envelope proves when its
@@ -248,7 +286,11 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     def find(self, code: str | None, status: int | None) -> Code | None:
         """The catalogue's entry for what an answer said; None where it is not listed."""
-        return _catalogue(self).get((code, status))
+        return self._catalogue.get((code, status))
+
+    @cached_property
+    def _catalogue(self) -> dict[tuple[str | None, int | None], Code]:
+        return {(entry.code, entry.status): entry for entry in self.codes}
 
     def entry(self, code: str, status: int | None = None) -> Code:
         """The one entry with this code. Raises `ValueError` for an unknown or ambiguous code."""
@@ -287,7 +329,26 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises `ValueError` for a code that the catalogue lacks or lists under several statuses.
         """
-        entry = self.entry(code, status)
+        return self.refusal(
+            self.entry(code, status),
+            message=message,
+            details=details,
+            issues=issues,
+            retry_after=retry_after,
+            outcome=outcome,
+        )
+
+    def refusal(
+        self,
+        entry: Code,
+        *,
+        message: str | None = None,
+        details: Any = None,
+        issues: Iterable[Issue] = (),
+        retry_after: float | None = None,
+        outcome: Outcome | None = None,
+    ) -> FailwellError:
+        """The exception of an entry, as `fail` makes it; for an entry found by `of_status`."""
         return self.error(
             Failure(
                 kind=entry.kind or kind_of(entry.status),
@@ -323,8 +384,3 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         if request.method in self.idempotent:
             return True
         return request.key is not None and self.idempotency.trusted
-
-
-@lru_cache(maxsize=256)
-def _catalogue(contract: Contract) -> dict[tuple[str | None, int | None], Code]:
-    return {(entry.code, entry.status): entry for entry in contract.codes}

@@ -31,7 +31,7 @@ from typing import Any
 
 import msgspec
 
-from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent
+from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, read_json
 
 __all__ = [
     "APIConnectionError",
@@ -127,10 +127,7 @@ class FailwellError(Exception):
     @property
     def data(self) -> Any:
         """The answer's body decoded from JSON; None where it is not JSON."""
-        try:
-            return msgspec.json.decode(self.failure.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
+        return read_json(self.failure.body)
 
     @property
     def request_id(self) -> str | None:
@@ -161,8 +158,10 @@ class FailwellError(Exception):
         return notes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        added = self.__dict__.get("_notes", [None])[1 if self.attempts else 0 :]
-        return _restore, (type(self), self.failure, self.attempts, self.sent, self.__cause__, added)
+        told = self.__dict__.get("_notes", [])
+        added = told[1:] if self.attempts else told
+        cause = _portable(self.__cause__)
+        return _restore, (type(self), self.failure, self.attempts, self.sent, cause, added)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -182,6 +181,19 @@ class FailwellError(Exception):
         }
         said = "".join(f", {name}={value!r}" for name, value in facts.items() if value is not None)
         return f"{type(self).__name__}({self.message!r}{said})"
+
+
+def _portable(cause: BaseException | None) -> BaseException | None:
+    """The cause, or its own words where it would not survive pickling."""
+    import pickle
+
+    if cause is None:
+        return None
+    try:
+        pickle.loads(pickle.dumps(cause))
+    except Exception:
+        return Exception(f"{type(cause).__qualname__}: {cause}")
+    return cause
 
 
 def _restore(

@@ -31,5 +31,12 @@ class Recovered(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...]
 
 
-Event = AttemptFailed | CallFailed | Recovered
+class StoreFailed(msgspec.Struct, frozen=True):
+    """The store of idempotent writes could not be used; `then` says what was done about it."""
+
+    error: Exception
+    then: str
+
+
+Event = AttemptFailed | CallFailed | Recovered | StoreFailed
 Hook = Callable[[Event], None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 OUTCOME = "Failwell-Outcome"
 """The header in which a failwell server says what became of a failed write."""
@@ -16,9 +17,10 @@ OUTCOME = "Failwell-Outcome"
 LONGEST = 1e9
 """Seconds (about 31 years) at which a wait is no longer told from a longer one."""
 
-_SECONDS = re.compile(r"[ \t]*(-?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ \t]*", re.ASCII)
-_FAR_YEAR = re.compile(r"\b[0-9]{1,2}[ -][A-Za-z]{3}[ -][0-9]{5,}\b", re.ASCII)
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_SECONDS = r"[ \t]*(-?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ \t]*"
+_FAR_YEAR = r"(?a)\b[0-9]{1,2}[ -][A-Za-z]{3}[ -][0-9]{5,}\b|:[0-9]{2} [0-9]{5,}[ \t]*$"
+_TRACEPARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}"
+_KEY = r"[\x21-\x7e]{1,255}"
 
 
 def parse_retry_after(value: str | None, *, date: str | None, now: float) -> float | None:
@@ -32,12 +34,12 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
     """
     if value is None:
         return None
-    seconds = _SECONDS.fullmatch(value)
+    seconds = re.fullmatch(_SECONDS, value)
     if seconds:
         return 0.0 if seconds[1] else min(float(seconds[2]), LONGEST)
     until = parse_date(value)
     if until is None:
-        return LONGEST if _FAR_YEAR.search(value) else None
+        return LONGEST if re.search(_FAR_YEAR, value) else None
     answered = parse_date(date) if date else None
     return min(max(until - (now if answered is None else answered), 0.0), LONGEST)
 
@@ -45,6 +47,38 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
 def dump_retry_after(seconds: float) -> str:
     """The field's text: whole seconds, rounded up so that nobody is asked back too early."""
     return str(math.ceil(min(max(seconds, 0.0), LONGEST)))
+
+
+def dump_rate_limit_policy(name: str, limit: int, seconds: float) -> str:
+    """One policy of the `RateLimit-Policy` field: so many requests in so many seconds.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11 section 3.
+    """
+    return f'"{name}";q={limit};w={math.ceil(seconds)}'
+
+
+def dump_rate_limit(name: str, remaining: int, reset: float) -> str:
+    """The `RateLimit` field: what is left of one policy, and for how many seconds.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11 section 4.
+    """
+    return f'"{name}";r={remaining};t={math.ceil(max(reset, 0.0))}'
+
+
+def dump_rate_limit_reset(now: float, reset: float) -> str:
+    """`X-RateLimit-Reset` as epoch seconds, rounded up; `now` is epoch seconds, `reset` seconds."""
+    return str(math.ceil(now + max(reset, 0.0)))
+
+
+def parse_traceparent(value: str) -> str | None:
+    """The trace id (32 lower-case hex digits) of a `traceparent` field; None for any other text.
+
+    Source: W3C Trace Context, Level 1, section 3.2.
+    """
+    found = re.fullmatch(_TRACEPARENT, value.strip(" \t"))
+    if found is None or found[1] == "ff" or not found[2].strip("0") or not found[3].strip("0"):
+        return None
+    return found[2]
 
 
 def parse_date(value: str) -> float | None:
@@ -67,7 +101,7 @@ def check_idempotency_key(key: str) -> str:
         raise ValueError("the idempotency key is empty: give 1 to 255 characters, or none at all")
     if len(key) > 255:
         raise ValueError(f"the idempotency key has {len(key)} characters: at most 255 are allowed")
-    if not _KEY.fullmatch(key):
+    if not re.fullmatch(_KEY, key):
         raise ValueError("the idempotency key may hold visible ASCII characters only, no spaces")
     if "," in key:
         raise ValueError("the idempotency key may not hold a comma: one key, not a list")
@@ -90,6 +124,7 @@ def parse_idempotency_key(lines: Sequence[str]) -> str | None:
     return check_idempotency_key(key)
 
 
+@lru_cache(maxsize=128)
 def media_type(content_type: str | None) -> str:
     """The type and subtype in lower case, without parameters (RFC 9110 section 8.3)."""
     return (content_type or "").partition(";")[0].strip().lower()

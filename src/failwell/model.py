@@ -6,7 +6,7 @@ nothing here is spelled as any one API or HTTP library spells it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -79,6 +79,14 @@ class Outcome(StrEnum):
         return self is Outcome.NOT_STARTED or self is Outcome.ROLLED_BACK
 
 
+def outcome_of(word: object) -> Outcome | None:
+    """The outcome that an answer states in so many words; None for anything else."""
+    return Outcome(word) if isinstance(word, str) and word in _OUTCOMES else None
+
+
+_OUTCOMES = frozenset(outcome.value for outcome in Outcome)
+
+
 class Headers(Mapping[str, str]):
     """Header fields by name, whatever the case; for callers whose HTTP library has no such map."""
 
@@ -89,6 +97,14 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field's value, or the default; a look-up that misses raises nothing on its way."""
+        return self._fields.get(name.lower(), default)
+
+    def items(self) -> ItemsView[str, str]:
+        """Each field's name, in lower case, and its value."""
+        return self._fields.items()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
@@ -123,7 +139,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     `body` is None while it is a stream that the caller will read; `native` is the HTTP library's
     own object; `at` is the time of day in epoch seconds when the answer was complete; `asked` are
     the header fields as they were sent, credentials included, so that they can be taken out of
-    whatever the answer echoes.
+    whatever the answer echoes. `direct` is False where it answers another request, one that a
+    redirect made of this one: it then says nothing of what became of the write.
     """
 
     status: int
@@ -132,6 +149,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     at: float = 0.0
     native: Any = None
     asked: Mapping[str, str] = {}
+    direct: bool = True
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,5 +251,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def details(self) -> Any:
-        """The API's structured extra, decoded when asked for; None where there is none."""
-        return msgspec.json.decode(self.details_json) if self.details_json else None
+        """The API's structured extra, decoded when asked for; None where there is none to read."""
+        return read_json(self.details_json)
+
+
+def read_json(text: bytes) -> Any:
+    """The value that JSON spells; None where it cannot be read, however hostile it is."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

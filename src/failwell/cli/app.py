@@ -10,10 +10,12 @@ import cyclopts
 from cyclopts import Parameter
 
 from failwell import __version__
+from failwell.actions import StoreError
 from failwell.cli import demo as demo_verb
 from failwell.cli import explain as explain_verb
 from failwell.cli import render
 from failwell.cli import sandbox as sandbox_verb
+from failwell.cli import trace as trace_verb
 from failwell.sandbox.demo import Weather
 
 app = cyclopts.App(
@@ -89,6 +91,7 @@ def demo(
     seed: int = 7,
     at_once: int = 8,
     plain: Annotated[bool, Parameter(negative=())] = False,
+    picture: Path | None = None,
 ) -> None:
     """Price real STEP files through the sandbox, over a bad network and a failing Engine.
 
@@ -104,6 +107,63 @@ def demo(
         How many files are under way at a time.
     plain
         Plain lines instead of a live table.
+    picture
+        Also draw the end of the run into this SVG file.
     """
-    report = demo_verb.run(faults=faults, files=files, seed=seed, at_once=at_once, plain=plain)
+    try:
+        report = demo_verb.run(faults=faults, files=files, seed=seed, at_once=at_once, plain=plain)
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(render.trouble(error))
+    if picture is not None:
+        picture.write_text(render.picture(report), encoding="utf-8")
     sys.exit(render.demo(report))
+
+
+@app.command
+def trace(
+    request_id: str | None = None,
+    /,
+    *,
+    since: str | None = None,
+    code: str | None = None,
+    status: int | None = None,
+    api: str | None = None,
+    outcome: str | None = None,
+    limit: int = 50,
+    store: str | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Tell the story of one failed request, client and server together, or list what failed.
+
+    Parameters
+    ----------
+    request_id
+        The request to tell of; without it, the newest failures are listed.
+    since
+        How far back to list: 90s, 15m, 1h, 7d; a day if left out.
+    code
+        List only failures with this code.
+    status
+        List only failures with this status.
+    api
+        List only failures of this API.
+    outcome
+        List only failures with this outcome.
+    limit
+        List so many at most.
+    store
+        Where the journal is: sqlite:///path/to/file.db or postgresql://…; if left out,
+        $FAILWELL_JOURNAL, else failwell-journal.db in this directory.
+    json
+        Print JSON for machines.
+    """
+    filters = trace_verb.Filters(since=since, code=code, status=status, api=api, outcome=outcome)
+    try:
+        if request_id is None:
+            entries = trace_verb.entries(filters, limit=limit, store=store)
+            render.journal(entries, as_json=json)
+        else:
+            entries = trace_verb.story(request_id, filters, store=store)
+            render.story(request_id, entries, as_json=json)
+    except (ValueError, LookupError, ModuleNotFoundError, StoreError) as error:
+        sys.exit(render.trouble(error))

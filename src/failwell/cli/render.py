@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import msgspec
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from failwell.explanation import Explanation
+from failwell.journal import Entry
+from failwell.model import read_json
 from failwell.sandbox.demo import ENGINE_AWAY, REQUESTS_PER_MINUTE, Job, Report
 
 _STYLE = {
@@ -50,7 +56,94 @@ def explanation(told: Explanation, *, as_json: bool) -> None:
     if told.request_id:
         rows["Request id"] = f"{told.request_id} (quote it to whoever runs the API)"
     for title, text in rows.items():
-        console.print(Text(f"{title:<15}", style="bold"), Text(text), sep="")
+        console.print(Text(f"{title:<15}", style="bold"), Text(_harmless(text)), sep="")
+
+
+def _harmless(text: str) -> str:
+    """The text without what a terminal would take for an order."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def story(request_id: str, entries: list[Entry], *, as_json: bool) -> None:
+    """What became of one request, in time order; tracebacks at the end."""
+    if as_json:
+        _json({"request_id": request_id, "entries": [_facts(entry) for entry in entries]})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(_harmless(f"request {request_id}"), style="bold"))
+    for entry in entries:
+        console.print()
+        console.print(Text(_harmless(_line(entry)), style="cyan"))
+        for fact in _details(entry):
+            console.print(Text(_harmless(_indented(fact))))
+    for entry in entries:
+        if entry.traceback:
+            console.print(Text(f"\ntraceback of {_time(entry.at)}", style="bold"))
+            console.print(Text(_harmless(_indented(entry.traceback))))
+
+
+def journal(entries: list[Entry], *, as_json: bool) -> None:
+    """A line for each entry, the newest last."""
+    if as_json:
+        _json([_facts(entry) for entry in entries])
+        return
+    for entry in entries:
+        print(_harmless(f"{_line(entry)}  {entry.request_id or '-'}").replace("\n", " "))
+    if not entries:
+        print("nothing failed")
+
+
+def _json(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def _facts(entry: Entry) -> dict[str, object]:
+    facts: dict[str, object] = msgspec.to_builtins(entry)
+    if facts.pop("details_json", None):
+        facts["details"] = read_json(entry.details_json)
+    return facts
+
+
+def _line(entry: Entry) -> str:
+    """When and where it failed, with what, and whether it took effect."""
+    who: str = entry.side
+    if entry.attempt is not None:
+        who += f" attempt {entry.attempt}"
+    elif entry.attempts is not None:
+        who += f" gave up after {entry.attempts}"
+    ended = str(entry.status or entry.kind or entry.exception or "failed")
+    words = (
+        _time(entry.at),
+        f"{who:<24}",
+        f"{entry.method} {entry.route or entry.url}".strip() or "-",
+        f"{ended} {entry.code or ''}".strip(),
+        entry.outcome or "",
+        "" if entry.elapsed is None else f"{entry.elapsed:.3f} s",
+    )
+    return "  ".join(word for word in words if word)
+
+
+def _details(entry: Entry) -> list[str]:
+    facts = {
+        "api": entry.api,
+        "url": entry.url if entry.route else "",
+        "idempotency key": entry.idempotency_key,
+        "caller": entry.caller,
+        "trace id": entry.trace_id,
+        "exception": entry.exception,
+        "details": entry.details_json.decode("utf-8", "replace"),
+    }
+    said = [f"{name}: {fact}" for name, fact in facts.items() if fact]
+    return [entry.message, *said] if entry.message else said
+
+
+def _time(at: float) -> str:
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
 
 
 @contextmanager
@@ -102,7 +195,22 @@ def _minutes(seconds: int) -> str:
 
 def demo(report: Report) -> int:
     """The table of cost and time and the summary line; the exit status."""
-    console = Console(highlight=False, soft_wrap=True)
+    _report(Console(highlight=False, soft_wrap=True), report)
+    return 0 if report.is_clean else 1
+
+
+def picture(report: Report) -> str:
+    """The same as a terminal picture, in SVG that loads nothing from elsewhere."""
+    console = Console(
+        highlight=False, record=True, width=112, file=io.StringIO(), force_terminal=True
+    )
+    console.print(Text("$ make demo", style="bold"))
+    _report(console, report)
+    form = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return console.export_svg(title="failwell", code_format=form)
+
+
+def _report(console: Console, report: Report) -> None:
     console.print(_jobs(list(report.jobs)))
     console.print()
     for job in report.jobs:
@@ -119,4 +227,3 @@ def demo(report: Report) -> int:
         f"replays {report.replays} duplicates {report.duplicates} lost {report.lost}"
     )
     console.print(Text(summary, style=style))
-    return 0 if report.is_clean else 1

@@ -16,9 +16,16 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; `ready` is told the URL.
 
-    Raises `ValueError` for a system that is not known, `OSError` where the port is taken.
+    Raises `ValueError` for a system that is not known or a port that there is not, `OSError`
+    where the port is taken.
     """
+    if not 0 <= port <= 65535:
+        raise ValueError(f"there is no port {port}: use 1 to 65535, or 0 for any free one")
     server = Server(app.application(app.services(only), seed=seed), port=port)
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.serve(ready))
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(server.serve(ready))
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from failwell.dialects import issues
-from failwell.model import Failure, Response, kind_of
+from failwell.model import Failure, Response, kind_of, outcome_of
 
 
 class Flat(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,23 +33,24 @@ class Flat(msgspec.Struct, frozen=True, kw_only=True):
         try:
             fields = _decoder.decode(response.body or b"")
             code, message = _text(fields[self.code]), _text(fields[self.message])
-            details = fields.get(self.details or "\x00", _nothing)
-            request_id = _text(fields.get(self.request_id or "\x00", _null))
-            timestamp = _text(fields.get(self.timestamp or "\x00", _null))
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
+            request_id = _text(_optional(fields, self.request_id))
+            timestamp = _text(_optional(fields, self.timestamp))
+            outcome = msgspec.json.decode(_optional(fields, self.outcome))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
             return None
         if code is None or message is None:
             return None
-        raw = bytes(details)
+        details = bytes(fields[self.details]) if self.details in fields else b""
         return Failure(
             kind=kind_of(response.status),
             status=response.status,
             code=code,
             message=message,
-            details_json=raw,
-            issues=issues.read(msgspec.json.decode(raw)) if raw[:1] == b"[" else (),
+            details_json=details,
+            issues=issues.read_raw(details),
             request_id=request_id,
             timestamp=timestamp,
+            outcome=outcome_of(outcome),
         )
 
     def render(self, failure: Failure) -> Response:
@@ -73,8 +74,11 @@ class Flat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_nothing = msgspec.Raw()
 _null = msgspec.Raw(b"null")
+
+
+def _optional(fields: dict[str, msgspec.Raw], name: str | None) -> msgspec.Raw:
+    return _null if name is None else fields.get(name, _null)
 
 
 def _text(value: msgspec.Raw) -> str | None:

@@ -7,8 +7,9 @@ bare string, a line of text or the heading of a proxy's HTML page.
 
 from __future__ import annotations
 
-import html
+import codecs
 import re
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
@@ -17,7 +18,7 @@ from failwell.contract import Contract
 from failwell.dialects import issues
 from failwell.dialects.problem import Problem
 from failwell.headers import media_type
-from failwell.model import Failure, Outcome, Response, kind_of
+from failwell.model import Failure, Issue, Outcome, Response, kind_of, read_json
 
 _LONGEST = 1000
 _READ = 8192
@@ -33,10 +34,16 @@ _TIMES = ("timestamp", "time", "occurred_at")
 _NONE: list[Any] = []
 _INNER = ("error", "errors", "detail", "fault", "data")
 
-_TRUNCATED_SENTENCE = re.compile(r'"(?:message|detail|error|title|msg)"\s*:\s*"((?:[^"\\]|\\.)+)')
-_HEADING = re.compile(r"<(title|h1|h2|p)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
-_SPACE = re.compile(r"\s+")
+_TRUNCATED_SENTENCE = r'(?s)"(message|detail|msg|title|error)"\s*:\s*"((?:[^"\\]|\\.)+)'
+_CUT_ESCAPE = r"\\u[0-9a-fA-F]{0,3}$"
+_MARKUP = r"(?i)<(?:!|/?[a-z])"
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_HEADING = r"(?is)<(title|h1|h2|p)\b[^>]*>(.*?)</\1\s*>"
+_TAG = r"(?is)<(script|style)\b.*?</\1\s*>|<(?:!|/?[a-z])[^>]*(?:>|$)"
 
 
 class Generic(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +77,7 @@ def read(response: Response) -> Failure:
 
 
 def _from_json(response: Response) -> Failure | None:
-    try:
-        decoded: Any = msgspec.json.decode(response.body or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    decoded = read_json(_as_utf8(response.body or b""))
     if isinstance(decoded, str):
         decoded = {"message": decoded}
     elif isinstance(decoded, list):
@@ -86,14 +90,17 @@ def _from_json(response: Response) -> Failure | None:
 
 
 def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
-    layers = [outer, *(_dict(outer.get(name)) for name in _INNER)]
+    layers = [outer, *(inner for name in _INNER if (inner := _dict(outer.get(name))))]
     inner_first = layers[1:] + layers[:1]
     listed: list[Any] = next((of for layer in layers if (of := _list(layer))), _NONE)
-    found = issues.read(listed)
-    message = _first(inner_first, _SENTENCES) or "; ".join(issue.message for issue in found)
+    found = issues.read(listed) or issues.read(outer.get("errors"))
+    message = _first(inner_first, _SENTENCES) or _summary(found)
     code = _code(inner_first, message)
     if not message and code is None:
-        return None
+        found = issues.read(outer)
+        message = _summary(found)
+        if not message:
+            return None
     details = next((layer["details"] for layer in inner_first if "details" in layer), None)
     return Failure(
         kind=kind_of(response.status),
@@ -105,6 +112,10 @@ def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
         request_id=_first(inner_first, _IDS) or None,
         timestamp=_first(inner_first, _TIMES) or None,
     )
+
+
+def _summary(found: tuple[Issue, ...]) -> str:
+    return "; ".join(issue.message for issue in found)
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -139,32 +150,50 @@ def _code(layers: list[dict[str, Any]], message: str) -> str | None:
 
 def _sentence_in_text(response: Response) -> str:
     text = _decoded(response)[:_READ]
-    cut = _TRUNCATED_SENTENCE.search(text)
-    if cut:
-        return _tidy(cut[1].replace('\\"', '"').replace("\\n", " "))
-    if "<" in text[:512]:
+    cut = dict(reversed(re.findall(_TRUNCATED_SENTENCE, text)))
+    for name in _SENTENCES:
+        if name in cut:
+            return _tidy(_unescaped(cut[name]))
+    if re.search(_MARKUP, text[:512]):
         return _from_html(text)
     return _tidy(text)
 
 
+def _unescaped(cut: str) -> str:
+    whole = read_json(b'"%b"' % re.sub(_CUT_ESCAPE, "", cut).encode("utf-8", "replace"))
+    return whole if isinstance(whole, str) else cut.replace('\\"', '"').replace("\\n", " ")
+
+
 def _from_html(text: str) -> str:
-    headings = (_tidy(_TAG.sub(" ", found[2])) for found in _HEADING.finditer(text))
+    headings = (_tidy(re.sub(_TAG, " ", found[2])) for found in re.finditer(_HEADING, text))
     told = list(dict.fromkeys(filter(None, headings)))
-    return ". ".join(told[:2])[:_LONGEST] or _tidy(_TAG.sub(" ", text))
+    return ". ".join(told[:2])[:_LONGEST] or _tidy(re.sub(_TAG, " ", text))
 
 
 def _decoded(response: Response) -> str:
-    body = (response.body or b"")[: 4 * _READ]
+    body = _as_utf8(response.body or b"")[: 4 * _READ]
     try:
-        return body.decode("utf-8-sig")
+        return body.decode()
     except UnicodeDecodeError as error:
         cut_character = error.start >= len(body) - 3
         return body.decode("utf-8" if cut_character else "latin-1", "replace")
 
 
+def _as_utf8(body: bytes) -> bytes:
+    """The body without a byte order mark, and in UTF-8 where the mark says that it is not."""
+    for mark, encoding in _MARKS.items():
+        if body.startswith(mark):
+            return body.decode(encoding, "replace").encode("utf-8", "replace")
+    return body
+
+
 def _tidy(text: str) -> str:
-    printable = "".join(c if c.isprintable() or c.isspace() else " " for c in html.unescape(text))
-    return _SPACE.sub(" ", printable).strip()[:_LONGEST]
+    with suppress(ValueError):  # a numeral of thousands of digits
+        import html
+
+        text = html.unescape(text)
+    printable = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
+    return re.sub(r"\s+", " ", printable).strip()[:_LONGEST]
 
 
 GENERIC = Contract(name="the API", dialect=Generic(), unlisted=Outcome.NOT_STARTED)

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, cast
+from urllib.parse import quote, unquote
 
-from failwell.model import Issue
+from failwell.model import Issue, read_json
 
 MOST = 100
 """Issues that are read of one failure."""
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_LONGEST = 4096
+"""Characters of a pointer that are decoded."""
+
+_STEP = r"([^.\[\]]+)|\[(\d+)\]"
 
 
 def read(items: Any) -> tuple[Issue, ...]:
     """The issues that a decoded list spells; what is not an issue is passed over.
 
     Knows FastAPI's `loc`/`msg`/`type`, RFC 9457's `pointer`/`detail`, `path` or `field` with
-    `message` and `value`, and bare strings.
+    `message` and `value`, bare strings, and an object of fields with a list of strings each.
     """
+    if isinstance(items, dict):
+        return tuple(_by_field(cast("dict[str, Any]", items)))[:MOST]
     if not isinstance(items, list):
         return ()
     found = (_issue(item) for item in cast("list[Any]", items)[:MOST])
     return tuple(issue for issue in found if issue is not None)
 
 
+def read_raw(items: bytes) -> tuple[Issue, ...]:
+    """The issues that the JSON of a list spells; of anything else none."""
+    return read(read_json(items)) if items[:1] == b"[" else ()
+
+
+def _by_field(fields: dict[str, Any]) -> Iterator[Issue]:
+    for path, listed in fields.items():
+        sentences = cast("list[Any]", listed) if isinstance(listed, list) else []
+        if all(isinstance(sentence, str) and sentence.strip() for sentence in sentences):
+            for sentence in sentences[:MOST]:
+                yield Issue(message=sentence, path=path, pointer=pointer_of(path))
+
+
 def _issue(item: Any) -> Issue | None:
     if isinstance(item, str):
-        return Issue(message=item)
+        return Issue(message=item) if item.strip() else None
     if not isinstance(item, dict):
         return None
     fields = cast("dict[str, Any]", item)
@@ -38,7 +58,7 @@ def _issue(item: Any) -> Issue | None:
     path = _dotted(where) if isinstance(where, list) else _first(fields, "path", "field", "param")
     pointer = _first(fields, "pointer")
     if pointer is not None:
-        pointer = pointer.removeprefix("#")
+        pointer = unquote(pointer[1:_LONGEST]) if pointer.startswith("#") else pointer
     elif isinstance(where, list):
         pointer = _joined(cast("list[Any]", where))
     elif path is not None:
@@ -54,7 +74,12 @@ def _issue(item: Any) -> Issue | None:
 
 def pointer_of(path: str) -> str:
     """The JSON pointer (RFC 6901) of a path like `parameters[0].bounds`."""
-    return _joined([name or int(index) for name, index in _STEP.findall(path)])
+    return _joined([name or int(index) for name, index in re.findall(_STEP, path)])
+
+
+def fragment_of(pointer: str) -> str:
+    """A JSON pointer as a URI fragment (RFC 6901 section 6), as RFC 9457's example has it."""
+    return "#" + quote(pointer, safe="/~!$&'()*+,;=:@?")
 
 
 def _joined(steps: list[Any]) -> str:
@@ -71,6 +96,6 @@ def _dotted(steps: Any) -> str:
 def _first(fields: dict[str, Any], *names: str) -> str | None:
     for name in names:
         value = fields.get(name)
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value.strip():
             return value
     return None

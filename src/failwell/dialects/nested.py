@@ -5,15 +5,16 @@ The names of the keys are parameters; Toolpath, MatCraft and many others speak t
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from failwell.dialects import issues
-from failwell.model import Failure, Issue, Response, kind_of
+from failwell.model import Failure, Response, kind_of, outcome_of
 
 
-class Nested(msgspec.Struct, frozen=True, kw_only=True):
+class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An object under `envelope` with a code and a message, and what else is named here.
 
     A body without both, or with a code or message that is not a string, is not in this shape.
@@ -28,30 +29,32 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     media_type: str = "application/json"
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
         keys = {
             name: getattr(self, name)
-            for name in ("code", "message", "details", "request_id", "timestamp")
+            for name in ("code", "message", *_OPTIONAL)
             if getattr(self, name) is not None
         }
-        _decoders[self] = _decoder(self.envelope, keys)
+        return _decoder(self.envelope, keys)
 
     def parse(self, response: Response) -> Failure | None:
         """The failure in this envelope; None where the body is not one."""
         try:
-            inner = _decoders[self].decode(response.body or b"").envelope
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            inner = self._decoder.decode(response.body or b"").envelope
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        details = inner.details
+        details = bytes(getattr(inner, "details", b""))
         return Failure(
             kind=kind_of(response.status),
             status=response.status,
             code=inner.code,
             message=inner.message,
-            details_json=bytes(details),
-            issues=_issues(details),
-            request_id=inner.request_id,
-            timestamp=inner.timestamp,
+            details_json=details,
+            issues=issues.read_raw(details),
+            request_id=getattr(inner, "request_id", None),
+            timestamp=getattr(inner, "timestamp", None),
+            outcome=outcome_of(getattr(inner, "outcome", None)),
         )
 
     def render(self, failure: Failure) -> Response:
@@ -72,25 +75,20 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_decoders: dict[Nested, msgspec.json.Decoder[Any]] = {}
+_OPTIONAL: dict[str, tuple[Any, Any]] = {
+    "details": (msgspec.Raw, msgspec.Raw()),
+    "request_id": (str | None, None),
+    "timestamp": (str | None, None),
+    "outcome": (Any, None),
+}
 
 
 def _decoder(envelope: str, keys: dict[str, str]) -> msgspec.json.Decoder[Any]:
     fields: list[Any] = [("code", str), ("message", str)]
-    fields += [
-        ("details", msgspec.Raw, msgspec.Raw()),
-        ("request_id", str | None, None),
-        ("timestamp", str | None, None),
-    ]
-    unnamed = {name: f"\x00{name}" for name, *_ in fields if name not in keys}
-    inner = msgspec.defstruct("Inner", fields, rename=keys | unnamed)
+    fields += [(name, *rest) for name, rest in _OPTIONAL.items() if name in keys]
+    inner = msgspec.defstruct("Inner", fields, rename=keys)
     outer = msgspec.defstruct("Outer", [("envelope", inner)], rename={"envelope": envelope})
     return msgspec.json.Decoder(outer)
-
-
-def _issues(details: msgspec.Raw) -> tuple[Issue, ...]:
-    raw = bytes(details)
-    return issues.read(msgspec.json.decode(raw)) if raw[:1] == b"[" else ()
 
 
 def _details(failure: Failure) -> Any:

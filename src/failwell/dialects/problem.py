@@ -12,10 +12,12 @@ import msgspec
 
 from failwell.dialects import issues
 from failwell.headers import media_type
-from failwell.model import Failure, Issue, Outcome, Response, kind_of
+from failwell.model import Failure, Issue, Response, kind_of, outcome_of
 
 _STANDARD = {"type", "title", "status", "detail", "instance"}
 _OURS = {"code", "errors", "request_id", "timestamp", "outcome"}
+_TELLING = _STANDARD - {"detail", "status"}
+_KNOWN = _STANDARD | _OURS
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,19 +30,20 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         """The problem in this body; None where it is neither labelled nor shaped as one."""
         try:
             body = _decoder.decode(response.body or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         labelled = media_type(response.headers.get("content-type")) == self.media_type
-        if not labelled and not (_STANDARD - {"detail", "status"}) & body.keys():
+        if not labelled and _TELLING.isdisjoint(body):
             return None
+        code = _text(body, "code") or _code_of(_text(body, "type"))
         message = _text(body, "detail") or _text(body, "title")
-        if message is None:
+        if message is None and not labelled:
             return None
         return Failure(
             kind=kind_of(response.status),
             status=response.status,
-            code=_text(body, "code") or _code_of(_text(body, "type")),
-            message=message,
+            code=code,
+            message=message or f"HTTP {response.status}" + (f": {code}" if code else ""),
             details_json=_extensions(body),
             issues=issues.read(body.get("errors")),
             request_id=_text(body, "request_id"),
@@ -78,17 +81,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-def outcome_of(word: object) -> Outcome | None:
-    """The outcome that an answer states in so many words; None for any other word."""
-    return Outcome(word) if word in _OUTCOMES else None
-
-
-_OUTCOMES = frozenset(outcome.value for outcome in Outcome)
-
-
 def _text(body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value.strip() else None
 
 
 def _code_of(type_uri: str | None) -> str | None:
@@ -98,11 +93,11 @@ def _code_of(type_uri: str | None) -> str | None:
 
 
 def _extensions(body: dict[str, Any]) -> bytes:
-    rest = {name: body[name] for name in body if name not in _STANDARD | _OURS}
+    rest = {name: body[name] for name in body if name not in _KNOWN}
     return msgspec.json.encode(rest) if rest else b""
 
 
 def _rendered(issue: Issue) -> dict[str, Any]:
-    fields = {"detail": issue.message, "pointer": issue.pointer, "code": issue.code}
-    fields["path"] = issue.path
+    pointer = None if issue.pointer is None else issues.fragment_of(issue.pointer)
+    fields = {"detail": issue.message, "pointer": pointer, "code": issue.code, "path": issue.path}
     return {name: value for name, value in fields.items() if value is not None}

@@ -8,7 +8,7 @@ the record up if the contract says how, or stop and say what is known.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 
@@ -17,11 +17,13 @@ from failwell.actions import Emit, Flow, Send, Wait
 from failwell.contract import Contract, Retry
 from failwell.errors import DeadlineExceededError, FailwellError, InvalidRequestError
 from failwell.events import AttemptFailed, CallFailed, Recovered
-from failwell.flows.lookup import look_up
+from failwell.flows.lookup import Sighting, look_up
 from failwell.model import Attempt, Failure, Fault, Kind, Outcome, Reply, Request, Response, Sent
 from failwell.policy import deadline, evidence
 from failwell.policy.evidence import Verdict
 from failwell.policy.retry import Again, Facts, Stop, decide
+
+T = TypeVar("T")
 
 KEPT_BODY = 4 * 1024 * 1024
 """Bytes of a request body that an error keeps, so that the call can be settled later."""
@@ -45,15 +47,22 @@ class Done(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...]
 
 
-def call(request: Request, terms: Terms, now: float, outcome: Outcome | None = None) -> Flow[Done]:
+def call(
+    request: Request,
+    terms: Terms,
+    now: float,
+    outcome: Outcome | None = None,
+    age: float = 0.0,
+) -> Flow[Done]:
     """The answer below 400, or an exception that says what became of the call.
 
     `now` is in monotonic seconds; `outcome` is what is already known of the call, where it was
-    begun before.
+    begun before, `age` seconds ago.
 
     Raises `FailwellError`, of the class that the contract gives to the failure's kind.
     """
     contract = terms.contract
+    first = now - age
     attempts: list[Attempt] = []
     while True:
         began = now
@@ -74,20 +83,27 @@ def call(request: Request, terms: Terms, now: float, outcome: Outcome | None = N
 
         before, outcome = outcome, evidence.fold(outcome, request, verdict)
         attempts.append(_attempt(len(attempts) + 1, verdict, reply, now - began))
-        decision = _decide(terms, request, before, outcome, verdict, reply, len(attempts), now)
-        if decision == Stop("unsafe") and outcome is Outcome.UNKNOWN and contract.look_up:
-            settled, response, now = yield from look_up(contract.look_up, _sent(request, attempts))
-            if response is not None:
-                return Done(response, tuple(attempts))
-            outcome = settled
-            decision = _decide(terms, request, before, outcome, verdict, reply, len(attempts), now)
+        left = deadline.left(terms.ends, now)
+        age, made = now - first, len(attempts)
+        facts = _facts(terms, request, reply, verdict, before, outcome, made, age, left)
+        decision = decide(terms.retry, facts)
+        if _is_to_be_sought(contract, outcome, decision):
+            search = look_up(contract, _sent(request, attempts), now, terms.ends)
+            seen, now = yield from _watched(search, contract, request, outcome)
+            if seen.response is not None:
+                yield from Emit(Recovered(tuple(attempts)))
+                return Done(seen.response, tuple(attempts))
+            if outcome is Outcome.UNKNOWN:
+                outcome = seen.outcome
+                decision = decide(terms.retry, _after(facts, seen, deadline.left(terms.ends, now)))
         if isinstance(decision, Stop):
             error = _error(terms, request, verdict, outcome, attempts, now)
             yield from Emit(CallFailed(error, decision.why))
             _raise(error, reply)
         attempts[-1] = msgspec.structs.replace(attempts[-1], wait=decision.wait)
         yield from Emit(AttemptFailed(attempts[-1], verdict.failure, request.key))
-        _, now = yield from Wait(decision.wait)
+        pause = iter(Wait(decision.wait))
+        _, now = yield from _watched(pause, contract, request, outcome)
 
 
 def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> FailwellError:
@@ -102,28 +118,59 @@ def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> Fail
     return error
 
 
-def _decide(
+def _facts(
     terms: Terms,
     request: Request,
+    reply: Reply,
+    verdict: Verdict,
     before: Outcome | None,
     outcome: Outcome | None,
-    verdict: Verdict,
-    reply: Reply,
     made: int,
-    now: float,
-) -> Again | Stop:
-    may_repeat = terms.contract.may_repeat(request)
-    facts = Facts(
+    age: float,
+    left: float | None,
+) -> Facts:
+    is_harmless = outcome is None or outcome.nothing_done
+    rests_on_key = not is_harmless and request.method not in terms.contract.idempotent
+    return Facts(
         transient=verdict.transient or evidence.still_running(request, before, verdict),
-        repeatable=may_repeat or outcome is None or outcome.nothing_done,
+        repeatable=is_harmless or terms.contract.may_repeat(request),
         rewindable=terms.rewindable(),
         sent=not isinstance(reply, Fault) or reply.sent,
         retry_after=verdict.failure.retry_after,
         made=made,
-        left=deadline.left(terms.ends, now),
+        left=left,
         roll=terms.roll(),
+        key_left=terms.contract.idempotency.retention - age if rests_on_key else None,
     )
-    return decide(terms.retry, facts)
+
+
+def _is_to_be_sought(contract: Contract, outcome: Outcome | None, decision: Again | Stop) -> bool:
+    """Whether to look for the record of what may not be sent again, or is still to be read."""
+    return (
+        contract.look_up is not None
+        and outcome in (Outcome.UNKNOWN, Outcome.APPLIED)
+        and isinstance(decision, Stop)
+        and decision.why in ("unsafe", "permanent", "expired")
+    )
+
+
+def _after(facts: Facts, seen: Sighting, left: float | None) -> Facts:
+    repeatable = seen.outcome.nothing_done or seen.resend
+    return msgspec.structs.replace(facts, repeatable=repeatable, key_left=None, left=left)
+
+
+def _watched(
+    flow: Flow[T], contract: Contract, request: Request, outcome: Outcome | None
+) -> Flow[T]:
+    """The flow; where it is interrupted while the outcome is unknown, the traceback says so."""
+    try:
+        return (yield from flow)
+    except GeneratorExit:
+        raise
+    except BaseException as interruption:
+        if outcome is Outcome.UNKNOWN:
+            _leave_word(interruption, contract, request)
+        raise
 
 
 def _attempt(number: int, verdict: Verdict, reply: Reply, elapsed: float) -> Attempt:

@@ -1,45 +1,64 @@
 """Finding out what became of a write by looking for its record.
 
 *Found* means applied. *Not found* proves nothing by itself, for the first request may still be
-on its way: only a server that enforces the natural key, or a look-up repeated after the settle
-time that the contract states, makes it a proof.
+on its way: only a look-up repeated after the settle time that the contract states makes it a
+proof. Where the server enforces the natural key, sending again is safe all the same. An answer
+that is not the API's own, such as a proxy's page or its 404, says nothing at all.
 """
 
 from __future__ import annotations
 
+import msgspec
+
 from failwell.actions import Flow, Send, Wait
-from failwell.contract import LookUp
-from failwell.model import Outcome, Request, Response, Sent
+from failwell.contract import Contract, LookUp
+from failwell.model import Outcome, Reply, Request, Response, Sent
+from failwell.policy import deadline, evidence
 
 
-def look_up(how: LookUp, sent: Sent) -> Flow[tuple[Outcome, Response | None, float]]:
-    """What is now known of the write, the answer that shows its record, and the time."""
-    asked = how.request(sent)
-    if asked is None:
-        _, now = yield from Wait(0.0)
-        return Outcome.UNKNOWN, None, now
+class Sighting(msgspec.Struct, frozen=True):
+    """What a look-up showed: what is now known, the answer that shows the record, and whether
+    the write may be sent again although that is not proven to be the first."""
+
+    outcome: Outcome
+    response: Response | None = None
+    resend: bool = False
+
+
+_NOTHING = Sighting(Outcome.UNKNOWN)
+_ABSENT = Sighting(Outcome.NOT_STARTED)
+
+
+def look_up(
+    contract: Contract, sent: Sent, now: float, ends: float | None = None
+) -> Flow[tuple[Sighting, float]]:
+    """What is known of the write by now, and the time; over by `ends` (monotonic seconds)."""
+    how = contract.look_up
+    asked = None if how is None else how.request(sent)
+    if how is None or asked is None:
+        return _NOTHING, now
     request = Request(method=asked[0], url=asked[1])
-    reply, now = yield from Send(request, 1)
-    if _shows(how, sent, reply):
-        assert isinstance(reply, Response)
-        return Outcome.APPLIED, reply, now
-    if not _answered(reply):
-        return Outcome.UNKNOWN, None, now
+    reply, now = yield from Send(request, 1, deadline.left(ends, now))
+    seen = _judged(contract, how, request, sent, reply)
+    if seen is not _ABSENT:
+        return seen, now
     if how.enforced:
-        return Outcome.NOT_STARTED, None, now
-    if how.settle_time is None:
-        return Outcome.UNKNOWN, None, now
-    yield from Wait(how.settle_time)
-    reply, now = yield from Send(request, 2)
-    if _shows(how, sent, reply):
-        assert isinstance(reply, Response)
-        return Outcome.APPLIED, reply, now
-    return (Outcome.NOT_STARTED if _answered(reply) else Outcome.UNKNOWN), None, now
+        return Sighting(Outcome.UNKNOWN, resend=True), now
+    left = deadline.left(ends, now)
+    if how.settle_time is None or (left is not None and how.settle_time >= left):
+        return _NOTHING, now
+    _, now = yield from Wait(how.settle_time)
+    reply, now = yield from Send(request, 2, deadline.left(ends, now))
+    return _judged(contract, how, request, sent, reply), now
 
 
-def _answered(reply: object) -> bool:
-    return isinstance(reply, Response) and (reply.status < 300 or reply.status == 404)
-
-
-def _shows(how: LookUp, sent: Sent, reply: object) -> bool:
-    return isinstance(reply, Response) and reply.status < 300 and how.found(sent, reply)
+def _judged(
+    contract: Contract, how: LookUp, request: Request, sent: Sent, reply: Reply
+) -> Sighting:
+    verdict = evidence.judge(contract, request, reply)
+    if verdict is not None:
+        is_gone = verdict.own and verdict.failure.status in (404, 410)
+        return _ABSENT if is_gone else _NOTHING
+    if not isinstance(reply, Response) or reply.status >= 300 or reply.body is None:
+        return _NOTHING
+    return Sighting(Outcome.APPLIED, reply) if how.found(sent, reply) else _ABSENT

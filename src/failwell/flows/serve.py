@@ -3,21 +3,27 @@
 The claim is committed before the handler runs. What the handler leaves behind decides what the
 key is worth from then on: an answer is replayed; a failure that is proven to have left nothing
 frees the key; any other failure is given again, and never run again.
+A handler that commits its answer with its effects leaves no doubt at all.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 
-from failwell.actions import Flow, Send, Update, Wait
+from failwell.actions import Emit, Flow, Send, StoreError, Update, Wait
 from failwell.contract import Contract
 from failwell.errors import FailwellError
-from failwell.model import Fault, Outcome, Request, Response
+from failwell.events import StoreFailed
+from failwell.headers import OUTCOME
+from failwell.model import Failure, Fault, Outcome, Request, Response
+from failwell.policy.disclosure import failure_of, proves
 from failwell.policy.idempotency import (
     Claim,
     Complete,
+    Conclude,
     Refuse,
     Release,
     Replay,
@@ -32,7 +38,11 @@ LONGEST_PAUSE = 0.5
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a keyed write is served under: `slot` is its place in the store, `token` the mark of
-    this run; `lease` and `wait` are in seconds."""
+    this run; `lease` and `wait` are in seconds. `signed` puts the request's id on a failure.
+
+    `transactional`: the handler commits its answer with its effects. `on_error` and `on_outage`
+    say what becomes of the key after an exception, and of the request while the store is down.
+    """
 
     contract: Contract
     slot: str
@@ -40,40 +50,103 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     lease: float
     wait: float
+    transactional: bool = False
     on_error: Literal["keep", "release"] = "keep"
+    on_outage: Literal["refuse", "run"] = "refuse"
+    signed: Callable[[Failure], Failure] = lambda failure: failure
 
 
 class Served(msgspec.Struct, frozen=True):
-    """The answer to give, and whether it was given before."""
+    """The answer to give. `from_record` says that it is the record's and not the handler's own,
+    `replayed` that it was given before."""
 
     answer: Stored
-    replayed: bool
+    from_record: bool
+    replayed: bool = False
 
 
 def serve(request: Request, terms: Terms, now: float) -> Flow[Served]:
     """The handler's answer, or the one that it gave before; `now` is in monotonic seconds.
 
     Raises the contract's conflict for a key that came with another body, whose first request is
-    still running when `wait` is over, or whose first request ended without a word.
+    still running when `wait` is over, or whose first request ended without a word; its 503 where
+    the store is down.
     """
-    replay = yield from _claim(terms, now)
+    try:
+        replay = yield from _claim(terms, now)
+    except StoreError as error:
+        return (yield from _unprotected(request, terms, error))
     if replay is not None:
-        return Served(replay, replayed=True)
+        return Served(_as_replayed(terms, replay), from_record=True, replayed=True)
     try:
         reply, _ = yield from Send(request, 1)
-    except FailwellError as error:
-        yield from _after(terms, error)
-        raise
-    except Exception:
-        yield from _after(terms, _unhandled(terms.contract))
-        raise
+    except Exception as error:
+        return (yield from _failed(terms, error))
     assert isinstance(reply, Response), Fault
     answer = _stored(terms.contract, reply)
     if _left_nothing(terms.contract, reply):
-        yield from Update(terms.slot, Release(token=terms.token))
+        yield from _noted(terms, Release(token=terms.token))
     else:
-        yield from Update(terms.slot, _complete(terms, answer))
-    return Served(answer, replayed=False)
+        yield from _noted(terms, _complete(terms, answer))
+    return Served(answer, from_record=False)
+
+
+def _unprotected(request: Request, terms: Terms, error: StoreError) -> Flow[Served]:
+    """The store is down before anything was started."""
+    if terms.on_outage == "refuse":
+        yield from Emit(StoreFailed(error, "keyed writes are refused"))
+        entry = terms.contract.of_status(503)
+        raise terms.contract.refusal(
+            entry,
+            message="This service cannot keep its promise about repeated writes right now",
+            retry_after=1.0,
+            outcome=Outcome.NOT_STARTED,
+        )
+    yield from Emit(StoreFailed(error, "keyed writes run without protection"))
+    reply, _ = yield from Send(request, 1)
+    assert isinstance(reply, Response), Fault
+    return Served(_stored(terms.contract, reply), from_record=False)
+
+
+def _failed(terms: Terms, error: Exception) -> Flow[Served]:
+    """The handler has raised: what it committed is the truth; else what it left decides."""
+    failure = failure_of(terms.contract, error)
+    if not terms.transactional:
+        yield from _after(terms, failure)
+        raise error
+    try:
+        committed, _ = yield from Update(terms.slot, Conclude(token=terms.token))
+    except StoreError as down:
+        yield from Emit(StoreFailed(down, "what became of a write stays unknown"))
+        raise error from None
+    if committed is not None:
+        return Served(committed, from_record=True)
+    if failure.outcome is not None and failure.outcome.nothing_done:
+        raise error
+    undone = msgspec.structs.replace(failure, outcome=Outcome.ROLLED_BACK)
+    raise terms.contract.error(undone) from error
+
+
+def _noted(terms: Terms, change: Complete | Release) -> Flow[None]:
+    """Write down how it ended; a store that is down by now leaves the claim to its lease."""
+    try:
+        yield from Update(terms.slot, change)
+    except StoreError as error:
+        yield from Emit(StoreFailed(error, "the answer was given and could not be kept"))
+
+
+def _as_replayed(terms: Terms, answer: Stored) -> Stored:
+    """The answer to a used key: the first one, or the contract's conflict with it inside."""
+    rules = terms.contract.idempotency
+    if rules.replay == "same" or answer.status >= 400:
+        return answer
+    said = terms.contract.fail(*rules.conflict, message=_REFUSALS["done"], outcome=Outcome.APPLIED)
+    rendered = terms.contract.dialect.render(terms.signed(said.failure))
+    body: dict[str, Any] = msgspec.json.decode(rendered.body or b"{}")
+    body["result"] = msgspec.Raw(answer.body or b"null")
+    fields = {**rendered.headers, OUTCOME: Outcome.APPLIED.value}
+    body_bytes = msgspec.json.encode(body)
+    return Stored(status=rendered.status, headers=tuple(fields.items()), body=body_bytes)
 
 
 def _claim(terms: Terms, now: float) -> Flow[Stored | None]:
@@ -82,7 +155,7 @@ def _claim(terms: Terms, now: float) -> Flow[Stored | None]:
         token=terms.token,
         lease=terms.lease,
         retention=terms.contract.idempotency.retention,
-        rerun=terms.on_error == "release",
+        rerun=terms.transactional or terms.on_error == "release",
     )
     ends, pause = now + terms.wait, FIRST_PAUSE
     while True:
@@ -106,32 +179,34 @@ _REFUSALS = {
         "A request with this Idempotency-Key ended without an answer; "
         "it may or may not have taken effect"
     ),
+    "unkept": "A request with this Idempotency-Key was carried out; its answer was not kept",
+    "done": "A request with this Idempotency-Key was carried out already",
 }
+_PROVEN = {"mismatch": Outcome.NOT_STARTED, "unkept": Outcome.APPLIED}
 
 
 def _refusal(contract: Contract, why: str, seconds: float) -> FailwellError:
-    code, status = contract.idempotency.conflict
+    rules = contract.idempotency
+    own = {"mismatch": rules.mismatch, "running": rules.running}.get(why)
     return contract.fail(
-        code,
-        status,
+        *(own or rules.conflict),
         message=_REFUSALS[why],
         retry_after=max(1.0, seconds) if why == "running" else None,
-        outcome=Outcome.NOT_STARTED if why == "mismatch" else Outcome.UNKNOWN,
+        outcome=_PROVEN.get(why, Outcome.UNKNOWN),
     )
 
 
-def _after(terms: Terms, error: FailwellError) -> Flow[None]:
-    released = terms.on_error == "release" and error.outcome in (None, Outcome.UNKNOWN)
-    if released or (error.outcome is not None and error.outcome.nothing_done):
-        yield from Update(terms.slot, Release(token=terms.token))
+def _after(terms: Terms, failure: Failure) -> Flow[None]:
+    outcome = failure.outcome or Outcome.UNKNOWN
+    released = terms.on_error == "release" and outcome is Outcome.UNKNOWN
+    if released or outcome.nothing_done:
+        yield from _noted(terms, Release(token=terms.token))
         return
-    rendered = terms.contract.dialect.render(error.failure)
-    yield from Update(terms.slot, _complete(terms, _stored(terms.contract, rendered)))
-
-
-def _unhandled(contract: Contract) -> FailwellError:
-    entry = contract.of_status(500)
-    return contract.fail(entry.code, entry.status, outcome=Outcome.UNKNOWN)
+    told = terms.signed(msgspec.structs.replace(failure, outcome=outcome))
+    rendered = terms.contract.dialect.render(told)
+    fields = {**rendered.headers, OUTCOME: outcome.value}
+    answer = _stored(terms.contract, msgspec.structs.replace(rendered, headers=fields))
+    yield from _noted(terms, _complete(terms, answer))
 
 
 def _complete(terms: Terms, answer: Stored) -> Complete:
@@ -143,16 +218,16 @@ def _left_nothing(contract: Contract, response: Response) -> bool:
     """Whether an answer that the handler gave itself is proof that nothing was done."""
     if response.status < 400:
         return False
-    own = contract.dialect.parse(response)
-    entry = contract.find(own.code, response.status) if own else None
-    return entry is not None and entry.proves is not None and entry.proves.nothing_done
+    proof = proves(contract, response, contract.dialect.parse(response))
+    return proof is not None and proof.nothing_done
 
 
 def _stored(contract: Contract, response: Response) -> Stored:
     fields: list[tuple[str, str]] = response.native or list(response.headers.items())
-    allowed = contract.idempotency.replays
+    allowed = contract.idempotency.replays | {OUTCOME.lower()}
     return Stored(
         status=response.status,
         headers=tuple((name, value) for name, value in fields if name.lower() in allowed),
         body=response.body or b"",
+        whole=response.body is not None,
     )

@@ -43,18 +43,22 @@ def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float
     """What became of `sent`; `now` is in monotonic seconds, `today` the time of day (epoch)."""
     refusal = why_not_again(terms.contract, sent, today)
     if refusal is None:
-        return (yield from _again(sent, known, terms, now))
+        age = max(today - sent.at, 0.0)
+        return (yield from _again(sent, known, terms, now, age))
     if terms.contract.look_up is not None:
-        outcome, response, _ = yield from look_up(terms.contract.look_up, sent)
-        return _looked_up(known if outcome is Outcome.UNKNOWN else outcome, response)
+        seen, _ = yield from look_up(terms.contract, sent, now, terms.ends)
+        is_news = known is Outcome.UNKNOWN or seen.response is not None
+        return _looked_up(seen.outcome if is_news else known, seen.response)
     return Settled(outcome=known, why=refusal)
 
 
-def _again(sent: Sent, known: Outcome, terms: Terms, now: float) -> Flow[Settled]:
+def _again(sent: Sent, known: Outcome, terms: Terms, now: float, age: float) -> Flow[Settled]:
     try:
-        done = yield from call(request_of(sent, terms.contract), terms, now, known)
+        done = yield from call(request_of(sent, terms.contract), terms, now, known, age)
     except FailwellError as error:
         outcome = error.outcome or known
+        if error.sent is not None:
+            error.sent = msgspec.structs.replace(error.sent, at=sent.at)
         return Settled(outcome=outcome, why=f"Asked again: {error.message}", error=error)
     return Settled(
         outcome=Outcome.APPLIED,

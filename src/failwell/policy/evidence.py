@@ -26,7 +26,6 @@ import msgspec
 from failwell import headers, redaction
 from failwell.contract import Code, Contract
 from failwell.dialects import generic
-from failwell.dialects.problem import outcome_of
 from failwell.model import (
     BODY_LIMIT,
     Failure,
@@ -36,6 +35,7 @@ from failwell.model import (
     Reply,
     Request,
     Response,
+    outcome_of,
 )
 
 _NO_BODY = frozenset({204, 205, 304})
@@ -59,7 +59,7 @@ def judge(contract: Contract, request: Request, reply: Reply) -> Verdict | None:
     assert isinstance(reply, Response)
     if reply.status >= 400:
         return _refused(contract, request, reply)
-    if reply.body is None or _is_promised(contract, request, reply):
+    if _is_promised(contract, request, reply):
         return None
     return _unreadable(contract, request, reply)
 
@@ -100,10 +100,10 @@ def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
         kind=fault.kind,
         message=redaction.text(fault.message, secrets) or fault.name,
         status=fault.status,
-        request_id=_request_id(contract, fault.headers),
+        request_id=_request_id(contract, fault.headers, secrets),
         api=contract.name,
         method=request.method,
-        url=redaction.text(redaction.url(str(request.url)), secrets),
+        url=redaction.address(str(request.url), secrets),
     )
     if not is_write(contract, request):
         return Verdict(failure, None, fault.transient)
@@ -121,15 +121,20 @@ def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome
 
 
 def _is_promised(contract: Contract, request: Request, response: Response) -> bool:
-    media = headers.media_type(response.headers.get("content-type"))
     promised = _promises_json(contract, request)
+    body = response.body
+    if not promised and body and body[:1] == b"{" and _is_json(body):
+        return True  # whatever its label says; to look at that takes longer
+    media = headers.media_type(response.headers.get("content-type"))
     if not promised and not headers.is_json(media):
         return True
-    if response.status in _NO_BODY or response.status >= 300 or request.method == "HEAD":
+    is_success = 200 <= response.status < 300
+    if not is_success or response.status in _NO_BODY or request.method == "HEAD":
         return True
     if promised and not headers.is_json(media):
         return False
-    body = response.body or b""
+    if body is None:
+        return True
     return _is_json(body) if body else not promised
 
 
@@ -163,15 +168,16 @@ def _unreadable(contract: Contract, request: Request, response: Response) -> Ver
         kind=Kind.BAD_RESPONSE,
         message=f"The answer ({response.status}) is {what}: {_glimpse(scrubbed)}",
         status=response.status,
-        request_id=_request_id(contract, response.headers),
+        request_id=_request_id(contract, response.headers, secrets),
         api=contract.name,
         method=request.method,
-        url=redaction.text(redaction.url(str(request.url)), secrets),
+        url=redaction.address(str(request.url), secrets),
         body=(scrubbed.body or b"")[:BODY_LIMIT],
     )
     if not is_write(contract, request):
         return Verdict(failure, None, transient=True)
-    return Verdict(failure, Outcome.APPLIED if is_json else Outcome.UNKNOWN, transient=True)
+    proof = Outcome.APPLIED if is_json and response.direct else Outcome.UNKNOWN
+    return Verdict(failure, proof, transient=True)
 
 
 def _glimpse(response: Response) -> str:
@@ -196,31 +202,44 @@ def _secrets(request: Request, reply: Reply) -> tuple[str, ...]:
 
 
 def _refused(contract: Contract, request: Request, response: Response) -> Verdict:
-    response, secrets = _scrubbed(request, response)
     own = contract.dialect.parse(response)
-    read = own or generic.read(response)
-    entry = contract.find(read.code, response.status) if own else None
-    fields = response.headers
+    speaks = own is not None and response.direct
+    response, secrets, read = _shown(contract, request, response, own)
+    entry = contract.find(own.code, response.status) if own else None
     outcome = _proof_of_refusal(contract, request, response, own, entry)
     failure = msgspec.structs.replace(
         read,
         kind=(entry and entry.kind) or read.kind,
-        message=redaction.text(read.message, secrets),
-        request_id=read.request_id or _request_id(contract, fields),
-        retry_after=headers.parse_retry_after(
-            fields.get("retry-after"), date=fields.get("date"), now=response.at
-        ),
+        message=redaction.text(read.message, secrets).strip() or f"HTTP {read.status}: {read.code}",
+        request_id=read.request_id or _request_id(contract, response.headers, secrets),
+        retry_after=_retry_after(response),
         outcome=outcome,
         api=contract.name,
         method=request.method,
-        url=redaction.text(redaction.url(str(request.url)), secrets),
+        url=redaction.address(str(request.url), secrets),
         body=(response.body or b"")[:BODY_LIMIT],
         advice=entry.advice if entry else None,
     )
     transient = response.status in contract.transient
     if entry is not None and entry.transient is not None:
         transient = entry.transient
-    return Verdict(failure, outcome, transient, own is not None)
+    return Verdict(failure, outcome, transient, speaks)
+
+
+def _shown(
+    contract: Contract, request: Request, response: Response, own: Failure | None
+) -> tuple[Response, tuple[str, ...], Failure]:
+    """The answer without what is secret, and its reading; the proof rests on the answer as it
+    came, for taking a secret out may break its shape."""
+    scrubbed, secrets = _scrubbed(request, response)
+    if scrubbed is response:
+        return response, secrets, own or generic.read(response)
+    read = (own and contract.dialect.parse(scrubbed)) or generic.read(scrubbed)
+    if own is not None:
+        message = redaction.scrub(own.message.encode("utf-8", "replace"), secrets).decode()
+        code = own.code and redaction.text(own.code, secrets)
+        read = msgspec.structs.replace(read, code=code, message=message)
+    return scrubbed, secrets, read
 
 
 def _proof_of_refusal(
@@ -232,7 +251,9 @@ def _proof_of_refusal(
 ) -> Outcome | None:
     if not is_write(contract, request):
         return None
-    stated = outcome_of(response.headers.get(headers.OUTCOME))
+    if not response.direct:
+        return Outcome.UNKNOWN
+    stated = outcome_of(response.headers.get(headers.OUTCOME)) or (own.outcome if own else None)
     if stated is not None:
         return stated
     if own is None:
@@ -243,6 +264,16 @@ def _proof_of_refusal(
     return contract.unlisted if is_plain_refusal else Outcome.UNKNOWN
 
 
-def _request_id(contract: Contract, fields: Mapping[str, str]) -> str | None:
+def _retry_after(response: Response) -> float | None:
+    said = response.headers.get("retry-after")
+    if said is None:
+        return None
+    date = response.headers.get("date")
+    return headers.parse_retry_after(said, date=date, now=response.at)
+
+
+def _request_id(
+    contract: Contract, fields: Mapping[str, str], secrets: tuple[str, ...]
+) -> str | None:
     said = fields.get(contract.request_ids.header)
-    return said[:256] if said else None
+    return redaction.text(said, secrets)[:256] if said else None

@@ -8,6 +8,7 @@ server's answers are pure changes of one record, applied atomically by whichever
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -54,6 +55,11 @@ def fingerprint(method: str, path: str, query: str, content_type: str, body: byt
     return digest.hexdigest()
 
 
+def slot(caller: str, method: str, path: str, key: str) -> str:
+    """Where the record of a key is kept; no two scopes share one, whatever their parts hold."""
+    return json.dumps(["idempotency", caller, method, path, key])
+
+
 def _canonical(content_type: str, body: bytes) -> bytes:
     media = content_type.partition(";")[0].strip().lower()
     if len(body) > FINGERPRINT_LIMIT or not (media == "application/json" or "+json" in media):
@@ -65,11 +71,15 @@ def _canonical(content_type: str, body: bytes) -> bytes:
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer as it is replayed: status, the headers that a replay carries, body."""
+    """An answer as it is replayed: status, the headers that a replay carries, body.
+
+    `whole` is False where the body was not kept: a stream of events, or more than is kept.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    whole: bool = True
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,10 +108,11 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """Do not run it: "mismatch" (another body), "running" (for `seconds` more at most), or
-    "uncertain" (its holder is gone, and nobody knows what it did)."""
+    """Do not run it: "mismatch" (another body), "running" (for `seconds` more at most),
+    "uncertain" (its holder is gone, and nobody knows what it did), or "unkept" (it is done, and
+    its answer was not kept)."""
 
-    why: Literal["mismatch", "running", "uncertain"]
+    why: Literal["mismatch", "running", "uncertain", "unkept"]
     seconds: float = 0.0
 
 
@@ -128,7 +139,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         if record.fingerprint != self.fingerprint:
             return Step(record, Refuse("mismatch"))
         if record.answer is not None:
-            return Step(record, Replay(record.answer))
+            done = Replay(record.answer) if record.answer.whole else Refuse("unkept")
+            return Step(record, done)
         if record.lease_ends > now and not record.uncertain:
             return Step(record, Refuse("running", record.lease_ends - now))
         if self.rerun:
@@ -141,7 +153,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renew(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold on to the key for `lease` more seconds; answers whether it is still held."""
+    """Hold on to the key for `lease` more seconds; answers whether it is still held. A holder
+    that was taken for gone is back."""
 
     token: str
     lease: float
@@ -154,7 +167,8 @@ class Renew(msgspec.Struct, frozen=True, kw_only=True):
         if not _holds(record, self.token):
             return Step(record, False)
         assert record is not None
-        return Step(msgspec.structs.replace(record, lease_ends=now + self.lease), True)
+        ends = now + self.lease
+        return Step(msgspec.structs.replace(record, lease_ends=ends, uncertain=False), True)
 
 
 class Complete(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +202,22 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     def __call__(self, record: Record | None, now: float) -> Step[Record, bool]:
         held = _holds(record, self.token)
         return Step(None if held else record, held)
+
+
+class Conclude(msgspec.Struct, frozen=True, kw_only=True):
+    """The holder has failed. Answers what it had committed with its effects; where that is
+    nothing, it has left nothing, and the key is given back."""
+
+    token: str
+
+    @property
+    def record_type(self) -> type[Record]:
+        return Record
+
+    def __call__(self, record: Record | None, now: float) -> Step[Record, Stored | None]:
+        if record is not None and record.token == self.token and record.answer is not None:
+            return Step(record, record.answer)
+        return Step(None if _holds(record, self.token) else record, None)
 
 
 def _holds(record: Record | None, token: str) -> bool:

@@ -20,14 +20,15 @@ class Again(msgspec.Struct, frozen=True):
 
 class Stop(msgspec.Struct, frozen=True):
     """Do not send again; `why` is one of "permanent", "unsafe", "body", "off", "exhausted",
-    "deadline" and "too_long"."""
+    "expired", "deadline" and "too_long"."""
 
     why: str
 
 
 class Facts(msgspec.Struct, frozen=True):
     """What the decision rests on. `made` counts the attempts so far; `left` is how many seconds
-    the call has, None for no deadline; `roll` is a throw of the dice, in [0, 1)."""
+    the call has, None for no deadline; `roll` is a throw of the dice, in [0, 1); `key_left` is for
+    how many seconds the key still makes it safe, None where safety does not rest on a key."""
 
     transient: bool
     repeatable: bool
@@ -37,6 +38,7 @@ class Facts(msgspec.Struct, frozen=True):
     made: int
     left: float | None
     roll: float
+    key_left: float | None = None
 
 
 def decide(retry: Retry | None, facts: Facts) -> Again | Stop:
@@ -60,6 +62,8 @@ def decide(retry: Retry | None, facts: Facts) -> Again | Stop:
         wait = max(wait, facts.retry_after)
         if facts.left is None and facts.retry_after > retry.max_wait:
             return Stop("too_long")
+    if facts.key_left is not None and wait >= facts.key_left:
+        return Stop("expired")
     if facts.left is not None and wait >= facts.left:
         return Stop("deadline")
     return Again(wait)

@@ -16,11 +16,11 @@ from starlette.routing import Route
 from failwell.contract import Code, Contract
 from failwell.dialects.problem import Problem
 from failwell.model import Failure, Outcome, kind_of
-from failwell.sandbox.faults import FaultError, decode
+from failwell.sandbox.faults import FaultError, FaultList, decode
 from failwell.sandbox.service import Service
 from failwell.sandbox.wire import FaultMiddleware
-from failwell.server import context
 from failwell.server.asgi import App, Receive, Scope, SendMessage, wrap
+from failwell.server.exchange import request_id
 
 CONTROLS = Contract(
     name="sandbox",
@@ -31,7 +31,7 @@ CONTROLS = Contract(
     ),
 )
 
-Handler = Callable[[Service, Request], Coroutine[Any, Any, Response]]
+Handler = Callable[["_Mounted", Request], Coroutine[Any, Any, Response]]
 
 
 def services(only: Sequence[str] = (), **settings: Any) -> list[Service]:
@@ -53,47 +53,62 @@ def application(systems: Sequence[Service], *, seed: int | None = None) -> App:
 
     `seed` makes faults that come by chance repeat.
     """
-    by_path = {system.base_path: _faulty(system, random.Random(seed)) for system in systems}
-    controls = wrap(_controls(systems), CONTROLS)
+    mounted = [_Mounted(system, random.Random(seed)) for system in systems]
+    controls = wrap(_controls(mounted), CONTROLS)
 
     async def dispatch(scope: Scope, receive: Receive, send: SendMessage) -> None:
         path: str = scope.get("path", "")
-        for base, app in by_path.items():
-            if path == base or path.startswith(base + "/"):
-                await app(scope, receive, send)
+        for system in mounted:
+            if path == system.base_path or path.startswith(system.base_path + "/"):
+                system.requests += 1
+                await system.app(scope, receive, send)
                 return
         await controls(scope, receive, send)
 
     return dispatch
 
 
-def _faulty(system: Service, rng: random.Random) -> App:
+class _Mounted:
+    """A system in the sandbox: with the faults that are on for it, and the requests it got."""
+
+    def __init__(self, system: Service, rng: random.Random) -> None:
+        self.system = system
+        self.base_path = system.base_path
+        self.faults = FaultList()
+        self.requests = 0
+        self.app = _faulty(system, self.faults, rng)
+
+
+def _faulty(system: Service, faults: FaultList, rng: random.Random) -> App:
     def render(status: int, retry_after: str | None, scope: Any) -> Any:
         entry = system.contract.of_status(status)
-        request = context.current()
+        header = system.contract.request_ids.header
+        known_as = request_id(system.contract, scope["headers"])
         answer = system.contract.dialect.render(
             Failure(
                 kind=entry.kind or kind_of(status),
                 status=status,
                 code=entry.code,
                 message=entry.means or entry.code,
-                request_id=request.request_id if request else None,
+                request_id=known_as,
             )
         )
-        fields = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-        return fields, answer.body
+        named = {**answer.headers, header.lower(): known_as}
+        return [(name.encode(), value.encode()) for name, value in named.items()], answer.body
 
-    faulted: Any = FaultMiddleware(system.app, system.faults, system.base_path, render, rng)
+    faulted: Any = FaultMiddleware(system.app, faults, system.base_path, render, rng)
     app: App = faulted
     return app
 
 
-def _controls(systems: Sequence[Service]) -> Starlette:
-    by_name = {system.name: system for system in systems}
+def _controls(mounted: Sequence[_Mounted]) -> Starlette:
+    by_name = {one.system.name: one for one in mounted}
 
     async def sandbox(request: Request) -> Response:
         origin = str(request.base_url).rstrip("/")
-        return JSONResponse({"apis": {s.name: _described(s, origin) for s in systems}})
+        return JSONResponse(
+            {"apis": {name: _described(one.system, origin) for name, one in by_name.items()}}
+        )
 
     def on(handler: Handler) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
@@ -109,9 +124,9 @@ def _controls(systems: Sequence[Service]) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            for system in systems:
-                await system.start()
-                stack.push_async_callback(system.stop)
+            for one in mounted:
+                await one.system.start()
+                stack.push_async_callback(one.system.stop)
             yield
 
     routes = [
@@ -150,24 +165,26 @@ async def _object(request: Request) -> dict[str, Any]:
         raise ValueError(f"The body must be a JSON object: {error}") from None
 
 
-async def _set_component(system: Service, request: Request) -> Response:
-    body = await _object(request)
-    await system.set_component(request.path_params["name"], str(body.get("state")))
-    return JSONResponse({"components": system.components()})
+async def _set_component(one: _Mounted, request: Request) -> Response:
+    state = (await _object(request)).get("state")
+    if not isinstance(state, str):
+        raise ValueError('give {"state": "running"} or {"state": "stopped"}')
+    await one.system.set_component(request.path_params["name"], state)
+    return JSONResponse({"components": one.system.components()})
 
 
-async def _limits(system: Service, request: Request) -> Response:
+async def _limits(one: _Mounted, request: Request) -> Response:
     if request.method == "PUT":
-        system.set_limits(await _object(request))
-    return JSONResponse({"limits": system.limits()})
+        one.system.set_limits(await _object(request))
+    return JSONResponse({"limits": one.system.limits()})
 
 
-async def _faults(system: Service, request: Request) -> Response:
+async def _faults(one: _Mounted, request: Request) -> Response:
     if request.method == "PUT":
-        system.faults.replace(decode(await request.body()))
-    listed = msgspec.to_builtins(system.faults.listed)
-    return JSONResponse({"faults": listed, "used": system.faults.used})
+        one.faults.replace(decode(await request.body()))
+    listed = msgspec.to_builtins(one.faults.listed)
+    return JSONResponse({"faults": listed, "used": one.faults.used})
 
 
-async def _effects(system: Service, request: Request) -> Response:
-    return JSONResponse(system.effects())
+async def _effects(one: _Mounted, request: Request) -> Response:
+    return JSONResponse({**one.system.effects(), "requests": one.requests})

@@ -13,7 +13,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from importlib.resources import files as resources
 from pathlib import Path
@@ -145,13 +145,20 @@ async def run(
 
 
 def _audit(jobs: list[Job], created: dict[str, int]) -> tuple[int, int]:
-    """Duplicates and losses: what was created against what it was created for."""
-    parts = {job.part for job in jobs if job.part}
-    programs = {job.program for job in jobs if job.program}
-    extra = (created["parts"] - len(parts)) + (created["programs"] - len(programs))
-    shared = len([j for j in jobs if j.part]) - len(parts)
-    lost = sum(not job.done for job in jobs) + shared
-    return max(0, extra), lost + max(0, -extra)
+    """Duplicates and losses: what was created against what it was created for.
+
+    Whatever was created and is nobody's is a duplicate. A job without a true end is lost; so is
+    what was told to somebody and was never created, and what was told to two.
+    """
+    duplicates, lost = 0, sum(not job.done for job in jobs)
+    for kind, told in (
+        ("parts", [job.part for job in jobs if job.part]),
+        ("programs", [job.program for job in jobs if job.program]),
+    ):
+        distinct = len(set(told))
+        duplicates += max(0, created[kind] - distinct)
+        lost += max(0, distinct - created[kind]) + len(told) - distinct
+    return duplicates, lost
 
 
 @asynccontextmanager
@@ -163,7 +170,8 @@ async def _sandbox(seed: int) -> AsyncGenerator[str]:
     try:
         yield await _ready(process)
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 

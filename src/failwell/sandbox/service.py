@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from failwell.contract import Contract
-from failwell.sandbox.faults import FaultList
 from failwell.server.asgi import App
 
 
@@ -16,7 +15,6 @@ class Service(Protocol):
     base_path: str
     contract: Contract
     app: App
-    faults: FaultList
 
     async def start(self) -> None:
         """Start its components."""

@@ -22,5 +22,16 @@ def open(url: str) -> Store:
             from failwell.stores.sqlite import SQLiteStore
 
             return SQLiteStore(unquote(parts.path[1:]))
+        case "postgresql" | "postgres":
+            from failwell.stores.postgres import PostgresStore
+
+            return PostgresStore(url)
+        case "valkey" | "valkeys" | "redis" | "rediss":
+            from failwell.stores.valkey import ValkeyStore
+
+            return ValkeyStore(url)
         case _:
-            raise ValueError(f"{url!r} names no store: use memory: or sqlite:///path/to/file.db")
+            raise ValueError(
+                f"{parts.scheme or url[:20]!r} names no store: use memory:, "
+                "sqlite:///path/to/file.db, postgresql://…, valkey://… or redis://…"
+            )

@@ -7,44 +7,24 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 
 from failwell.actions import Change, Step, StoreError
+from failwell.stores import sqlite_sql as sql
 
 R = TypeVar("R")
 A = TypeVar("A")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS failwell_records (
-    key TEXT PRIMARY KEY,
-    record BLOB NOT NULL,
-    ends REAL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS failwell_records_ends ON failwell_records (ends);
-"""
-_READ = "SELECT record, ends FROM failwell_records WHERE key = ?"
-_WRITE = """
-INSERT INTO failwell_records (key, record, ends) VALUES (?, ?, ?)
-ON CONFLICT (key) DO UPDATE SET record = excluded.record, ends = excluded.ends
-"""
-_DELETE = "DELETE FROM failwell_records WHERE key = ?"
-_REAP = """
-DELETE FROM failwell_records WHERE key IN
-    (SELECT key FROM failwell_records WHERE ends <= ? ORDER BY ends LIMIT 1024)
-"""
 _REAP_EVERY = 256
 """Updates between two reapings: fewer than the records that one of them takes."""
 
-_inherited: list[sqlite3.Connection] = []
-"""Connections that came over a fork: SQLite forbids even to close them in the child."""
-
 
 class SQLiteStore:
-    """Records in the file at `path`; it reopens itself after a fork.
+    """Records in the file at `path`; it closes the file before a fork and reopens it on both sides.
 
     `clock` gives epoch seconds. `synchronous` is SQLite's own setting: "NORMAL" survives the
     death of any process, "FULL" a power cut too.
@@ -68,11 +48,12 @@ class SQLiteStore:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._updates = 0
-        self._pid = os.getpid()
+        self._closed = False
+        self._held = False
+        self._connection: sqlite3.Connection | None = None
         with self._told():
-            self._connection = self._connect()
-        forked = weakref.WeakMethod(self._after_fork)
-        os.register_at_fork(after_in_child=lambda: (told := forked()) and told())
+            self._own_connection()
+        _stores.add(self)
 
     def update(self, key: str, change: Change[R, A]) -> A:
         """Apply `change` to the record under `key`, atomically; its answer."""
@@ -91,7 +72,7 @@ class SQLiteStore:
             return step.answer
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self) -> Generator[None]:
         """Whatever SQLite raises inside becomes a `StoreError` that names the file."""
         try:
             yield
@@ -106,16 +87,16 @@ class SQLiteStore:
         step = change(record, now)
         with self._told():
             if step.record is None:
-                connection.execute(_DELETE, (key,))
+                connection.execute(sql.DELETE, (key,))
             elif step.record is not record or step.ttl is not None:
                 ends = ends if step.ttl is None else now + step.ttl
-                connection.execute(_WRITE, (key, msgspec.msgpack.encode(step.record), ends))
+                connection.execute(sql.WRITE, (key, msgspec.msgpack.encode(step.record), ends))
         return step
 
     def _read(
         self, connection: sqlite3.Connection, key: str, record_type: type[R], now: float
     ) -> tuple[R | None, float | None]:
-        kept = connection.execute(_READ, (key,)).fetchone()
+        kept = connection.execute(sql.READ, (key,)).fetchone()
         if kept is None or (kept[1] is not None and kept[1] <= now):
             return None, None
         return msgspec.msgpack.decode(kept[0], type=record_type), kept[1]
@@ -123,23 +104,45 @@ class SQLiteStore:
     def _reap(self, connection: sqlite3.Connection, now: float) -> None:
         self._updates += 1
         if self._updates % _REAP_EVERY == 0:
-            connection.execute(_REAP, (now,))
+            connection.execute(sql.REAP, (now,))
 
     def close(self) -> None:
         """Close the file; an update after that raises `StoreError`."""
         with self._lock:
-            if self._pid == os.getpid():
-                self._connection.close()
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _own_connection(self) -> sqlite3.Connection:
-        if self._pid != os.getpid():
-            _inherited.append(self._connection)
+        if self._closed:
+            raise StoreError(f"The store in {self._path!r} is closed")
+        if self._connection is None:
             self._connection = self._connect()
-            self._pid = os.getpid()
         return self._connection
 
-    def _after_fork(self) -> None:
+    def before_fork(self) -> None:
+        """No connection may be open across a fork, nor an update be under way: SQLite keeps in
+        the process what it has locked, and a child that inherits that writes into files which
+        its parent has deleted. A database in memory has no file, and is simply copied."""
+        self._held = self._lock.acquire(timeout=self._timeout)
+        if self._held and self._path != ":memory:":
+            self._let_go()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the other threads go on; the next update reopens the file."""
+        if self._held:
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Go on as a process of its own; the next update opens the file."""
         self._lock = threading.Lock()
+        if not self._held and self._connection is not None:
+            _inherited.append(self._connection)
+            self._connection = None
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -155,7 +158,7 @@ class SQLiteStore:
     def _set_up(self, connection: sqlite3.Connection) -> None:
         self._switch_to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.executescript(_SCHEMA)
+        connection.executescript(sql.SCHEMA)
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
         """SQLite does not wait for this lock by itself, and many processes may open at once."""
@@ -169,3 +172,24 @@ class SQLiteStore:
                 if not is_busy or time.monotonic() > gives_up:
                     raise
             time.sleep(0.01)
+
+
+_stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+"""Connections that came over a fork all the same: a child may not even close them."""
+
+
+def _tell_all(what: Callable[[SQLiteStore], None]) -> Callable[[], None]:
+    def tell() -> None:
+        for store in tuple(_stores):
+            what(store)
+
+    return tell
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_tell_all(SQLiteStore.before_fork),
+        after_in_parent=_tell_all(SQLiteStore.after_fork_in_parent),
+        after_in_child=_tell_all(SQLiteStore.after_fork_in_child),
+    )

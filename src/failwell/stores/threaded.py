@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from failwell.actions import Change, Store
+from failwell.actions import AsyncStore, Change, Store
+from failwell.stores.memory import MemoryStore
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -23,3 +25,10 @@ class ThreadedStore:
         """Apply `change` to the record under `key`, atomically; its answer."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._store.update, key, change)
+
+
+def unblocked(store: Store | AsyncStore) -> Store | AsyncStore:
+    """The store, as async code may use it: in a thread of its own where its updates would block."""
+    if isinstance(store, MemoryStore) or inspect.iscoroutinefunction(store.update):
+        return store
+    return ThreadedStore(cast("Store", store))

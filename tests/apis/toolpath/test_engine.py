@@ -29,7 +29,7 @@ from failwell.apis.toolpath.engine import (
 from failwell.apis.toolpath.machining import Estimate, Program
 from failwell.apis.toolpath.step import StepPart
 
-DATA = Path(step.__file__).parents[2] / "sandbox" / "data"
+DATA = Path(step.__file__).parents[3] / "sandbox" / "data"
 SPACER = (DATA / "standoff_spacer.step").read_text("utf-8")
 SHEET = (DATA / "formed_sheet.step").read_text("utf-8")
 COMMAND = [sys.executable, "-m", "failwell.apis.toolpath.engine", "--seconds-per-task", "0"]

@@ -20,7 +20,7 @@ from failwell.apis.toolpath.machining import (
 )
 from failwell.apis.toolpath.step import Box, Hole, StepPart, SurfaceTally, parse
 
-DATA = Path(step.__file__).parents[2] / "sandbox" / "data"
+DATA = Path(step.__file__).parents[3] / "sandbox" / "data"
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 BAD = ("formed_sheet", "cut_off_bracket")
 GOOD = sorted(path.stem for path in DATA.glob("*.step") if path.stem not in BAD)

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failwell.apis.toolpath import step
-from failwell.apis.toolpath.step import Box, Hole, StepError, StepPart, parse
+from failwell.apis.toolpath.step import Box, Hole, StepError, StepPart, limits, parse
 
-DATA = Path(step.__file__).parents[2] / "sandbox" / "data"
+DATA = Path(step.__file__).parents[3] / "sandbox" / "data"
 
 
 class Fact(NamedTuple):
@@ -485,7 +485,7 @@ class TestHostileText:
 
     def test_too_many_edges(self) -> None:
         """A loop that lists one edge endlessly is ``too_complex``."""
-        loop = "#5=EDGE_LOOP('',(" + ",".join(["#6"] * (step.MAX_EDGES + 1)) + "));"
+        loop = "#5=EDGE_LOOP('',(" + ",".join(["#6"] * (limits.MAX_EDGES + 1)) + "));"
         text = exchange(*(loop if line.startswith("#5=") else line for line in SHEET))
         assert refusal(text).code == "too_complex"
 

@@ -54,8 +54,8 @@ def step_text(new: NewPart) -> str:
         packed = base64.b64decode(new.step_file, validate=True)
         unpacker = zlib.decompressobj(wbits=31)
         data = unpacker.decompress(packed, LARGEST_STEP)
-        if not unpacker.eof:
-            raise ValueError("it is cut short, or too large when unpacked")
+        if not unpacker.eof or unpacker.unused_data:
+            raise ValueError("it is cut short, too large when unpacked, or not one gzip file")
         return data.decode("utf-8", "replace")
     except (binascii.Error, zlib.error, ValueError) as error:
         message = f"stepFile does not decode as gzip+base64: {error}"

@@ -77,11 +77,11 @@ class ToolpathEngineUnavailableError(ToolpathServerError, errors.ServiceUnavaila
     """`internal_error`, 503: the Engine is away, and the write was rolled back."""
 
 
-class _Gone(ToolpathAPIError, errors.GoneError):
+class ToolpathGoneError(ToolpathAPIError, errors.GoneError):
     """410, which Toolpath does not document."""
 
 
-class _TooLarge(ToolpathAPIError, errors.PayloadTooLargeError):
+class ToolpathPayloadTooLargeError(ToolpathAPIError, errors.PayloadTooLargeError):
     """413, which a proxy may say for Toolpath's 400."""
 
 
@@ -100,8 +100,8 @@ BY_KIND: dict[Kind, type[FailwellError]] = {
     Kind.NOT_FOUND: ToolpathNotFoundError,
     Kind.METHOD_NOT_ALLOWED: ToolpathAPIError,
     Kind.CONFLICT: ToolpathConflictError,
-    Kind.GONE: _Gone,
-    Kind.TOO_LARGE: _TooLarge,
+    Kind.GONE: ToolpathGoneError,
+    Kind.TOO_LARGE: ToolpathPayloadTooLargeError,
     Kind.UNPROCESSABLE: ToolpathEngineRefusedError,
     Kind.RATE_LIMITED: ToolpathRateLimitedError,
     Kind.OTHER_CLIENT: ToolpathAPIError,

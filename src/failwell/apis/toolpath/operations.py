@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import uuid
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -32,6 +33,8 @@ LARGEST_BODY = 25 * 1024 * 1024
 
 FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.25, 1.5, 5.0
 """Seconds between two looks at something that is processing, and how they grow."""
+
+_BEGINS = re.compile(r"ISO-10303-21\s*;")
 
 
 class Part(msgspec.Struct, frozen=True, rename="camel"):
@@ -83,7 +86,7 @@ def create_part(step: StepFile, name: str | None, units: Units, key: str | None)
     """A new part, processing."""
     text, source = _step(step)
     body: dict[str, Any] = {"name": name or _stem(source) or "part", "units": units}
-    packed = gzip.compress(text.encode(), compresslevel=6, mtime=0)
+    packed = gzip.compress(_encoded(text, source), compresslevel=6, mtime=0)
     body |= {
         "stepFile": base64.b64encode(packed).decode(),
         "stepFileCompression": "gzip+base64",
@@ -118,7 +121,8 @@ def create_program(
     apart: only while it is processing is there anything to wait for.
     """
     body = {"partId": _id(part)} | ({"cutConfigId": cut_config} if cut_config else {})
-    ask = Ask("POST", "programs", json=body, options=_keyed(key or str(uuid.uuid4())))
+    key = str(uuid.uuid4()) if key is None else key
+    ask = Ask("POST", "programs", json=body, options=_keyed(key))
     try:
         response, _ = yield from ask
     except ConflictError as conflict:
@@ -148,9 +152,9 @@ def get_estimate(program: str | Program, timings: Timings, timeout: float) -> Op
     response, now = yield from ask
     ends, pause = now + timeout, FIRST_PAUSE
     while response.status_code == 202:
-        now = yield from Pause(_pause(response, pause))
         if now >= ends:
             raise _late(f"The {timings} estimate of program {_id(program)}", "processing", timeout)
+        yield from Pause(min(_pause(response, pause), ends - now))
         response, now = yield from ask
         pause = min(pause * GROWTH, LONGEST_PAUSE)
     return _data(response, Estimate)
@@ -161,10 +165,10 @@ def _wait(kind: str, identifier: str, cls: type[J], timeout: float) -> Operation
     job = _data(response, cls)
     ends, pause = now + timeout, FIRST_PAUSE
     while job.status == "processing":
-        now = yield from Pause(_pause(response, pause))
         if now >= ends:
             raise _late(f"{cls.__name__} {identifier}", job.status, timeout)
-        response, _ = yield from Ask("GET", f"{kind}/{identifier}")
+        yield from Pause(min(_pause(response, pause), ends - now))
+        response, now = yield from Ask("GET", f"{kind}/{identifier}")
         job = _data(response, cls)
         pause = min(pause * GROWTH, LONGEST_PAUSE)
     if job.status == "failed":
@@ -213,7 +217,7 @@ def _data(response: httpx2.Response, cls: type[T]) -> T:
             response.content, type=dict[str, msgspec.Raw]
         )
         return msgspec.json.decode(envelope["data"], type=cls)
-    except (msgspec.DecodeError, KeyError) as error:
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError) as error:
         raise TOOLPATH.error(
             Failure(
                 kind=Kind.BAD_RESPONSE,
@@ -229,7 +233,7 @@ def _data(response: httpx2.Response, cls: type[T]) -> T:
 
 def _id(record: str | Part | Program) -> str:
     identifier = record if isinstance(record, str) else record.id
-    if not identifier or not all(c.isalnum() or c in "-_" for c in identifier):
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", identifier):
         raise InvalidRequestError.of(f"{identifier!r} is not an id: letters, digits, - and _ only")
     return identifier
 
@@ -237,7 +241,7 @@ def _id(record: str | Part | Program) -> str:
 def _step(step: StepFile) -> tuple[str, str | None]:
     """The STEP text, and the name of its file."""
     source = None
-    if isinstance(step, Path) or (isinstance(step, str) and "ISO-10303-21" not in step):
+    if isinstance(step, Path) or (isinstance(step, str) and not _is_text(step)):
         path = Path(step)
         source = path.name
         step = _read(path)
@@ -246,11 +250,23 @@ def _step(step: StepFile) -> tuple[str, str | None]:
     assert isinstance(step, str)
     if not step.strip():
         raise InvalidRequestError.of(f"{_named(source)} is empty")
-    if "ISO-10303-21;" not in step[:4096]:
+    if not _BEGINS.search(step[:4096]):
         raise InvalidRequestError.of(
             f"{_named(source)} is not a STEP file: it does not begin with ISO-10303-21;"
         )
     return step, source
+
+
+def _is_text(step: str) -> bool:
+    """Whether it is STEP text, well or badly written, and not the path of a file."""
+    return not step.strip() or "\n" in step or "ISO-10303-21" in step
+
+
+def _encoded(text: str, source: str | None) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError.of(f"{_named(source)} holds text that is not Unicode") from None
 
 
 def _read(path: Path) -> bytes:

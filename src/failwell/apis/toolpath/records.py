@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Generator
@@ -167,7 +168,8 @@ class Records:
         if part.project is None:
             project = f"API: {part.name} ({now})"
             self._writer.execute(
-                "UPDATE parts SET project = ? WHERE number = ?", (project, part.number)
+                "UPDATE parts SET project = ? WHERE number = ? AND project IS NULL",
+                (project, part.number),
             )
         cursor = self._writer.execute(
             "INSERT INTO programs (part, team, cut_config, created, updated, status)"
@@ -228,10 +230,11 @@ class Records:
         )
 
     def created(self) -> dict[str, int]:
-        """How many of each were really created."""
+        """How many of each were really created; it can be asked while the database is closed."""
         tables = ("parts", "programs")
         count = "SELECT count(*) FROM "
-        return {table: self._reader.execute(count + table).fetchone()[0] for table in tables}
+        with contextlib.closing(self._connect()) as reader:
+            return {table: reader.execute(count + table).fetchone()[0] for table in tables}
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

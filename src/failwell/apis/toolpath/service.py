@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import secrets
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
@@ -48,7 +50,6 @@ from failwell.apis.toolpath.engine import (
 from failwell.apis.toolpath.machining import Estimate, Program
 from failwell.apis.toolpath.records import Key, PartRow, ProgramRow, Records, Timings
 from failwell.apis.toolpath.step import StepPart
-from failwell.sandbox.faults import FaultList
 from failwell.server import context
 from failwell.server.asgi import App, Message, Receive, Scope, SendMessage, idempotent, wrap
 from failwell.stores.memory import MemoryStore
@@ -61,6 +62,7 @@ _DAY = 86400.0
 _TIMINGS: dict[str, Timings] = {"fast": "fast", "refined": "refined"}
 
 fail = TOOLPATH.fail
+logger = logging.getLogger("failwell.sandbox")
 
 
 class Limits(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,16 +80,14 @@ class ToolpathService:
     contract = TOOLPATH
 
     def __init__(self, *, seconds_per_task: float = 0.05) -> None:
-        self.faults = FaultList()
         self._limits = Limits()
         self._quota = _Quota()
-        self._requests = 0
         self._engine = Engine(seconds_per_task=seconds_per_task, on_result=self._computed)
         self._writing = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._keys = _mint_keys()
         self._store_open = False
-        self.app: App = self._counted(wrap(self._starlette(), TOOLPATH))
+        self.app: App = wrap(self._starlette(), TOOLPATH)
 
     async def start(self) -> None:
         """Open a fresh database and start the Engine."""
@@ -126,9 +126,16 @@ class ToolpathService:
             raise ValueError(f"state is {state!r}: use running or stopped")
         if name == "engine":
             await self._set_engine(state)
-        elif (state == "running") != self._store_open:
+        else:
+            await self._set_store(state)
+
+    async def _set_store(self, state: str) -> None:
+        async with self._writing:
+            if (state == "running") == self._store_open:
+                return
             self._store_open = state == "running"
             self._records.reopen() if self._store_open else self._records.close()
+        await self._catch_up()
 
     async def _set_engine(self, state: str) -> None:
         if state == "stopped":
@@ -149,8 +156,8 @@ class ToolpathService:
             raise ValueError(f"{error}; the limits are {', '.join(self.limits())}") from None
 
     def effects(self) -> dict[str, Any]:
-        """What was really created, and how many requests came, whatever anybody was told."""
-        return {"created": self._records.created(), "requests": self._requests}
+        """What was really created, whatever anybody was told."""
+        return {"created": self._records.created()}
 
     # --- Routes ------------------------------------------------------------------------------
 
@@ -175,7 +182,9 @@ class ToolpathService:
             for endpoint in openapi.ENDPOINTS
         ]
         routes += [Route(BASE_PATH + "/openapi.json", _openapi), Route(BASE_PATH + "/docs", _docs)]
-        return Starlette(routes=routes)
+        app = Starlette(routes=routes)
+        app.router.redirect_slashes = False
+        return app
 
     async def _create_part(self, request: Request) -> Response:
         new = decoded(await request.body(), NewPart)
@@ -234,25 +243,18 @@ class ToolpathService:
     def _part(self, request: Request, part_id: str) -> PartRow:
         with contextlib.suppress(LookupError):
             part = self._records.part(_number(part_id, "part"))
-            if part.team == _key(request).team:
+            if part.id == part_id and part.team == _key(request).team:
                 return part
         raise fail("not_found", message=f"Part {part_id[:40]} not found")
 
     def _program(self, request: Request, program_id: str) -> ProgramRow:
         with contextlib.suppress(LookupError):
             program = self._records.program(_number(program_id, "prog"))
-            if program.team == _key(request).team:
+            if program.id == program_id and program.team == _key(request).team:
                 return program
         raise fail("not_found", message=f"Program {program_id[:40]} not found")
 
     # --- What stands before every route ------------------------------------------------------
-
-    def _counted(self, app: App) -> App:
-        async def counted(scope: Scope, receive: Receive, send: SendMessage) -> None:
-            self._requests += scope["type"] == "http"
-            await app(scope, receive, send)
-
-        return counted
 
     def _authenticated(self, app: App) -> App:
         """API key, scope, rate limit."""
@@ -260,9 +262,11 @@ class ToolpathService:
         async def authenticated(scope: Scope, receive: Receive, send: SendMessage) -> None:
             key = self._key_of(Request(scope).headers.get("authorization", ""))
             scope["failwell.key"] = key
+            limit, now = self._limits.requests_per_minute, time.monotonic()
             if scope["method"] not in TOOLPATH.safe and key.scope == "read_only":
+                self._quota.show(key.token, limit, now)
                 raise fail("forbidden", message="This API key is read_only: it may not write")
-            self._quota.take(key.token, self._limits.requests_per_minute, time.monotonic())
+            self._quota.take(key.token, limit, now)
             await app(scope, receive, send)
 
         return authenticated
@@ -312,7 +316,16 @@ class ToolpathService:
 
     async def _keep(self, outcome: Outcome) -> None:
         """Write down what the Engine found, and hand it the next step."""
-        number, value = _number(outcome.id), outcome.value
+        try:
+            await self._write_down(_number(outcome.id), outcome)
+        except sqlite3.ProgrammingError:
+            logger.warning("the store is stopped: %s will be computed again", outcome.id)
+            return
+        if isinstance(outcome.value, Program):
+            await self._estimate(_number(outcome.id), outcome.value)
+
+    async def _write_down(self, number: int, outcome: Outcome) -> None:
+        value = outcome.value
         async with self._writing:
             if outcome.id.startswith("part") and isinstance(value, (StepPart, Failure)):
                 self._records.part_is(number, value)
@@ -320,8 +333,6 @@ class ToolpathService:
                 self._records.program_is(number, value)
             elif isinstance(value, Estimate):
                 self._records.estimate_is(number, value)
-        if isinstance(value, Program):
-            await self._estimate(number, value)
 
     async def _estimate(self, number: int, program: Program) -> None:
         for timings in ("fast", "refined"):
@@ -329,7 +340,9 @@ class ToolpathService:
                 await self._engine.accept(_estimate_task(number, program, timings))
 
     async def _catch_up(self) -> None:
-        """Give the Engine, started again, all that waits for it."""
+        """Give the Engine all that waits for it, now that it or the store is back."""
+        if not (self._store_open and self._engine.running):
+            return
         tasks: list[Task] = []
         for part in self._records.processing_parts():
             tasks.append(PartTask(id=part.id, step=part.step))
@@ -342,7 +355,7 @@ class ToolpathService:
                 tasks.append(_estimate_task(program.number, plan, timings))
         waiting = [task for task in tasks if task.id not in self._engine.outstanding]
         for task in waiting:
-            with contextlib.suppress(EngineUnavailableError):
+            with contextlib.suppress(EngineUnavailableError, ValueError):
                 await self._engine.accept(task)
 
 
@@ -354,20 +367,27 @@ class _Quota:
 
     def take(self, token: str, limit: int, now: float) -> None:
         """Count one request, and say on its answer how many are left. Raises `rate_limited`."""
-        opened, used = self._windows.get(token, (now, 0))
-        if now - opened >= 60.0:
-            opened, used = now, 0
-        left = opened + 60.0 - now
+        opened, used = self._window(token, now)
         allowed = used < limit
         self._windows[token] = (opened, used + allowed)
+        self.show(token, limit, now)
+        if not allowed:
+            message = f"More than {limit} requests in a minute with this API key"
+            raise fail("rate_limited", message=message, retry_after=opened + 60.0 - now)
+
+    def show(self, token: str, limit: int, now: float) -> None:
+        """Say on the answer how many requests are left, and when the window ends (epoch)."""
+        opened, used = self._window(token, now)
         request = context.current()
         if request is not None:
             request.headers["X-RateLimit-Limit"] = str(limit)
-            request.headers["X-RateLimit-Remaining"] = str(max(0, limit - used - 1))
-            request.headers["X-RateLimit-Reset"] = str(math.ceil(time.time() + left))
-        if not allowed:
-            message = f"More than {limit} requests in a minute with this API key"
-            raise fail("rate_limited", message=message, retry_after=left)
+            request.headers["X-RateLimit-Remaining"] = str(max(0, limit - used))
+            ends = time.time() + opened + 60.0 - now
+            request.headers["X-RateLimit-Reset"] = str(math.ceil(ends))
+
+    def _window(self, token: str, now: float) -> tuple[float, int]:
+        opened, used = self._windows.get(token, (now, 0))
+        return (now, 0) if now - opened >= 60.0 else (opened, used)
 
 
 def _mint_keys() -> dict[str, Key]:

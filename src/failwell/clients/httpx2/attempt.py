@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Mapping
 
 import httpx2
 
 from failwell import redaction
 from failwell.clients.httpx2.body import Tracked
-from failwell.model import Fault, Kind, Reply, Response
+from failwell.model import Fault, Headers, Kind, Reply, Response
 
 FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
     httpx2.ConnectError: (Kind.CONNECTION, False, True),
@@ -26,6 +28,7 @@ FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
     httpx2.RemoteProtocolError: (Kind.CONNECTION, True, True),
     httpx2.LocalProtocolError: (Kind.BAD_REQUEST, True, False),
     httpx2.ProtocolError: (Kind.CONNECTION, True, True),
+    httpx2.SSEError: (Kind.BAD_RESPONSE, True, False),
     httpx2.TransportError: (Kind.CONNECTION, True, True),
     httpx2.DecodingError: (Kind.BAD_RESPONSE, True, True),
     httpx2.TooManyRedirects: (Kind.BAD_RESPONSE, True, False),
@@ -35,12 +38,33 @@ FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
     httpx2.RequestNotRead: (Kind.BAD_REQUEST, True, False),
     httpx2.ResponseNotRead: (Kind.BAD_REQUEST, True, False),
     httpx2.StreamError: (Kind.BAD_REQUEST, True, False),
+    httpx2.HTTPStatusError: (Kind.BAD_RESPONSE, True, False),
+    httpx2.HTTPError: (Kind.CONNECTION, True, True),
+    httpx2.InvalidURL: (Kind.BAD_REQUEST, True, False),
+    httpx2.CookieConflict: (Kind.BAD_REQUEST, True, False),
 }
 """What each of httpx2's own exceptions means: the kind of fault, whether a byte may have reached
 the server, and whether it may pass."""
 
-RAISED: tuple[type[Exception], ...] = (httpx2.RequestError, httpx2.StreamError)
+_H11S: tuple[Kind, bool, bool] = (Kind.BAD_REQUEST, True, False)
+"""The same of h11's, which httpx2 lets through."""
+
+RAISED: tuple[type[Exception], ...] = (
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    httpx2.InvalidURL,
+    httpx2.CookieConflict,
+)
 """The roots of the table above."""
+
+
+def raised() -> tuple[type[Exception], ...]:
+    """All that a call over httpx2 raises, for an `except`, which asks only once something is
+    raised: to import h11 takes as long as to import failwell."""
+    import h11
+
+    return (*RAISED, h11.LocalProtocolError)
+
 
 ERROR_LIMIT = 1024 * 1024
 """Bytes that are read of an error's body."""
@@ -48,14 +72,25 @@ ERROR_LIMIT = 1024 * 1024
 
 def answer(response: httpx2.Response, asked: httpx2.Request, body: bytes | None) -> Response:
     """The whole answer (or, with no body, one whose body the caller will read)."""
+    last = response.request
+    failed = response.status_code >= 400
     return Response(
         status=response.status_code,
-        headers=response.headers,
+        headers=Headers(response.headers) if failed else response.headers,
         body=body,
         at=time.time(),
         native=response,
-        asked=asked.headers,
+        asked=_asked(asked, last) if failed or last is not asked else asked.headers,
+        direct=last is asked or last.method == asked.method,
     )
+
+
+def _asked(asked: httpx2.Request, last: httpx2.Request) -> Mapping[str, str]:
+    """The header fields of the request and of the last one that a redirect or an auth scheme
+    made of it, which may carry other credentials."""
+    if last is asked or last.headers == asked.headers:
+        return Headers(asked.headers)
+    return {**asked.headers, **{f"last-{name}": value for name, value in last.headers.items()}}
 
 
 def read_refusal(response: httpx2.Response) -> bytes:
@@ -66,31 +101,39 @@ def read_refusal(response: httpx2.Response) -> bytes:
             body += chunk
             if len(body) > ERROR_LIMIT:
                 break
-    except RAISED:
+    except raised():
         pass
     response.close()
     return bytes(body[:ERROR_LIMIT])
 
 
-async def aread_refusal(response: httpx2.Response) -> bytes:
-    """The body of an answer of 400 and above, or as much of it as came."""
+async def aread_refusal(response: httpx2.Response, within: float | None) -> bytes:
+    """The body of an answer of 400 and above, or as much of it as came `within` that time (s)."""
+    import anyio
+
     body = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > ERROR_LIMIT:
-                break
-    except RAISED:
-        pass
+    with anyio.move_on_after(within):
+        try:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > ERROR_LIMIT:
+                    break
+        except raised():
+            pass
     await response.aclose()
     return bytes(body[:ERROR_LIMIT])
 
 
 def refusal_of(error: httpx2.HTTPStatusError, asked: httpx2.Request) -> Reply:
-    """The answer that a caller's own event hook has turned into an exception."""
+    """What a caller's own event hook has turned into an exception; of an answer below 400, only
+    the hook knows what is wrong with it."""
     response = error.response
-    body = response.content if response.is_stream_consumed else b""
-    return answer(response, asked, body)
+    if response.status_code < 400:
+        return fault_of(error, asked, None, response)
+    try:
+        return answer(response, asked, response.content)
+    except httpx2.ResponseNotRead:
+        return answer(response, asked, b"")
 
 
 def fault_of(
@@ -100,13 +143,19 @@ def fault_of(
     began: httpx2.Response | None = None,
 ) -> Fault:
     """What an exception of httpx2 says of the attempt; `began` is the answer that was cut."""
-    kind, sent, transient = next(FAULTS[cls] for cls in type(error).__mro__ if cls in FAULTS)
+    kind, sent, transient = next(
+        (FAULTS[cls] for cls in type(error).__mro__ if cls in FAULTS), _H11S
+    )
+    if not _is_first_hop(error, asked):
+        kind, sent = (Kind.BAD_RESPONSE if kind is Kind.BAD_REQUEST else kind), True
+    if began is not None and began.request.method != asked.method:
+        began = None
     return Fault(
         kind=kind,
         name=type(error).__name__,
-        message=_message(error),
-        sent=sent or not _is_first_hop(error, asked),
-        whole=tracked is None or tracked.exhausted,
+        message=_message(error, asked),
+        sent=sent and not _is_in_head(error),
+        whole=_is_whole(kind, tracked),
         transient=transient,
         status=began.status_code if began is not None else None,
         headers=began.headers if began is not None else {},
@@ -124,20 +173,48 @@ def out_of_time(
     return fault_of(error, asked, tracked, began)
 
 
+def _is_whole(kind: Kind, tracked: Tracked | None) -> bool:
+    if tracked is None or tracked.exhausted:
+        return True
+    return kind is Kind.TIMEOUT and tracked.handed_over
+
+
 def _is_first_hop(error: Exception, asked: httpx2.Request) -> bool:
-    return not isinstance(error, httpx2.RequestError) or error.request is asked
+    return getattr(error, "_request", None) in (None, asked)
 
 
-def _message(error: Exception) -> str:
-    text = str(error)
+def _is_in_head(error: Exception) -> bool:
+    """Whether h11 has refused the head of the request, of which it then writes no byte."""
+    import h11
+    import httpcore2
+
+    below = error.__cause__
+    return isinstance(below, httpcore2.LocalProtocolError) and any(
+        isinstance(origin, h11.LocalProtocolError) for origin in below.args
+    )
+
+
+_UNFIT = r"[^\t\x20-\x7e\x80-\xff]"
+
+
+def _message(error: Exception, asked: httpx2.Request) -> str:
     if isinstance(error, httpx2.StreamConsumed):
         return "The body cannot be sent a second time: give bytes, or a file that can seek."
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    said = _said(error, asked)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _said(error: Exception, asked: httpx2.Request) -> str:
+    """The error's own words; but h11 quotes a header that it refuses, which may be a secret."""
+    if not _is_in_head(error):
+        return str(error)
+    unfit = [name for name, value in asked.headers.items() if re.search(_UNFIT, value)]
+    return f"the header {unfit[0]} holds a control character" if unfit else str(error)
 
 
 def _clean(error: Exception, asked: httpx2.Request) -> Exception | None:
     """The same exception without its request and traceback, which hold the credentials."""
+    if not isinstance(error, httpx2.RequestError):
+        return None
     secrets = redaction.secrets_of(asked.headers, asked.url, None)
-    if isinstance(error, httpx2.RequestError):
-        return type(error)(redaction.text(str(error), secrets))
-    return None
+    return type(error)(redaction.text(_said(error, asked), secrets))

@@ -13,25 +13,24 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self, cast
 
-import anyio
 import httpx2
 import msgspec
 
-from failwell import stores
+from failwell import redaction, stores
 from failwell.actions import AsyncStore, Send, Store
-from failwell.clients.httpx2 import sockets
 from failwell.clients.httpx2.attempt import (
-    RAISED,
     answer,
     aread_refusal,
     fault_of,
     out_of_time,
+    raised,
     read_refusal,
     refusal_of,
 )
 from failwell.clients.httpx2.body import AsyncBody, SyncBody
-from failwell.clients.httpx2.prepare import Prepared, Settings
-from failwell.clients.httpx2.stream import AsyncStream, SyncStream
+from failwell.clients.httpx2.limits import awithin, within
+from failwell.clients.httpx2.prepare import Prepared, Settings, why_unreachable
+from failwell.clients.httpx2.stream import AsyncStream, SyncStream, guard, unreadable
 from failwell.contract import Contract, Options, Policy
 from failwell.dialects.generic import GENERIC
 from failwell.drive import Rim, adrive, drive
@@ -41,6 +40,7 @@ from failwell.flows.call import Done, call
 from failwell.flows.settle import Settled, settle
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Reply, Request, Sent
+from failwell.policy import deadline
 
 _DEFAULT = Policy()
 
@@ -88,7 +88,21 @@ class _Configured:
         try:
             return cast("httpx2.Request", super().build_request(*args, **kwargs))  # type: ignore[misc]
         except (httpx2.InvalidURL, UnicodeError) as error:
-            raise InvalidRequestError.of(f"The request cannot be built: {error}") from None
+            why = redaction.text(str(error))
+        raise InvalidRequestError.of(f"The request cannot be built: {why}")
+
+    def _build_redirect_request(
+        self, request: httpx2.Request, response: httpx2.Response
+    ) -> httpx2.Request:
+        """httpx2's own, which raises the same for a location that only a socket would refuse."""
+        build = cast("Callable[..., httpx2.Request]", super()._build_redirect_request)  # type: ignore[misc]
+        following = build(request, response)
+        unreachable = why_unreachable(following.url.raw_host, following.url.port)
+        if unreachable is not None:
+            raise httpx2.RemoteProtocolError(
+                f"Invalid URL in location header: {unreachable}", request=request
+            )
+        return following
 
     def _settled_already(self, error: FailwellError) -> Settled | None:
         if error.sent is not None and error.outcome in _UNSETTLED:
@@ -130,7 +144,7 @@ class Client(_Configured, httpx2.Client):
         super().__init__(**arguments)
         self._configure(contract, policy, store, hooks, time.sleep)
         for transport in (self._transport, *self._mounts.values()):
-            sockets.bind(transport)
+            _bind(transport)
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""
@@ -140,18 +154,17 @@ class Client(_Configured, httpx2.Client):
         done = drive(call(prepared.request, prepared.terms, now), attempt, self._settings.rim)
         response = _hand_over(done)
         if stream:
-            response.stream = SyncStream(response, prepared)
+            guard(response, prepared, SyncStream)
         return response
 
     @contextmanager
-    def stream(self, *args: Any, **kwargs: Any) -> Generator[httpx2.Response]:
-        """httpx2's own, whose faults while it is read are failwell's exceptions, too."""
-        with super().stream(*args, **kwargs) as response:
-            guard = response.stream
+    def sse(self, *args: Any, **kwargs: Any) -> Generator[httpx2.EventSource]:
+        """httpx2's own, whose faults are failwell's exceptions, too."""
+        with super().sse(*args, **kwargs) as events:
             try:
-                yield response
-            except httpx2.DecodingError as error:
-                raise _undecodable(error, response, guard) from None
+                yield events
+            except httpx2.SSEError as error:
+                raise unreadable(error, events.response) from None
 
     def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
         """What became of a failed write, found out now: see `failwell.Settled`.
@@ -176,17 +189,19 @@ class Client(_Configured, httpx2.Client):
 
         def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send, self.build_request)
-            asked = ready.copy_for(send, SyncBody)
+            asked = ready.copy_for(send, SyncBody, self.timeout)
             response: httpx2.Response | None = None
-            with sockets.within(send.within):
+            with within(send.within):
                 try:
                     response = transmit(asked, stream=True, **how)
-                    if response.status_code >= 400:
+                    if stream and ready.hands_out(answer(response, asked, None)):
+                        return answer(response, asked, None)
+                    if stream or response.status_code >= 400:
                         return answer(response, asked, read_refusal(response))
-                    return answer(response, asked, None if stream else response.read())
+                    return answer(response, asked, response.read())
                 except httpx2.HTTPStatusError as error:
                     return refusal_of(error, asked)
-                except RAISED as error:
+                except raised() as error:
                     return fault_of(error, asked, ready.body, response)
 
         return attempt
@@ -213,7 +228,7 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
-        self._configure(contract, policy, store, hooks, anyio.sleep)
+        self._configure(contract, policy, store, hooks, _sleep)
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **how: Any
@@ -225,18 +240,17 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         flow = call(prepared.request, prepared.terms, now)
         response = _hand_over(await adrive(flow, attempt, self._settings.rim))
         if stream:
-            response.stream = AsyncStream(response, prepared)
+            guard(response, prepared, AsyncStream)
         return response
 
     @asynccontextmanager
-    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[httpx2.Response]:
-        """httpx2's own, whose faults while it is read are failwell's exceptions, too."""
-        async with super().stream(*args, **kwargs) as response:
-            guard = response.stream
+    async def sse(self, *args: Any, **kwargs: Any) -> AsyncGenerator[httpx2.EventSource]:
+        """httpx2's own, whose faults are failwell's exceptions, too."""
+        async with super().sse(*args, **kwargs) as events:
             try:
-                yield response
-            except httpx2.DecodingError as error:
-                raise _undecodable(error, response, guard) from None
+                yield events
+            except httpx2.SSEError as error:
+                raise unreadable(error, events.response) from None
 
     async def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
         """What became of a failed write, found out now: see `failwell.Settled`.
@@ -261,22 +275,42 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
 
         async def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send, self.build_request)
-            asked = ready.copy_for(send, AsyncBody)
+            asked = ready.copy_for(send, AsyncBody, self.timeout)
             response: httpx2.Response | None = None
+            ends = None if send.within is None else time.monotonic() + send.within
             try:
-                with anyio.fail_after(send.within):
+                with awithin(send.within):
                     response = await transmit(asked, stream=True, **how)
-                    if response.status_code >= 400:
-                        return answer(response, asked, await aread_refusal(response))
-                    return answer(response, asked, None if stream else await response.aread())
+                    if stream and ready.hands_out(answer(response, asked, None)):
+                        return answer(response, asked, None)
+                    if not stream and response.status_code < 400:
+                        return answer(response, asked, await response.aread())
+                left = deadline.left(ends, time.monotonic())
+                return answer(response, asked, await aread_refusal(response, left))
             except httpx2.HTTPStatusError as error:
                 return refusal_of(error, asked)
-            except RAISED as error:
+            except raised() as error:
                 return fault_of(error, asked, ready.body, response)
             except TimeoutError:
+                if send.within is None:  # a hook's or a body's own, not the deadline's
+                    raise
                 return out_of_time(asked, ready.body, response)
 
         return attempt
+
+
+def _bind(transport: object) -> None:
+    """Make the transport keep to deadlines; a mock has no socket to bind, and needs no httpcore."""
+    if isinstance(transport, httpx2.HTTPTransport):
+        from failwell.clients.httpx2 import sockets
+
+        sockets.bind(transport)
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio
+
+    await anyio.sleep(seconds)
 
 
 def _hand_over(done: Done) -> httpx2.Response:
@@ -284,15 +318,6 @@ def _hand_over(done: Done) -> httpx2.Response:
     if done.attempts:
         response.extensions["failwell_attempts"] = done.attempts
     return response
-
-
-def _undecodable(
-    error: httpx2.DecodingError, response: httpx2.Response, guard: object
-) -> Exception:
-    if error.request is not response.request:
-        return error
-    assert isinstance(guard, (SyncStream, AsyncStream))
-    return guard.translated(error)
 
 
 def _with_body(error: FailwellError, content: bytes | None) -> tuple[Sent, Outcome]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
-import uuid
+import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -17,8 +19,8 @@ from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
 from failwell.flows.call import Terms
 from failwell.headers import check_idempotency_key
-from failwell.model import Request
-from failwell.policy import deadline
+from failwell.model import Request, Response
+from failwell.policy import deadline, evidence
 
 EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`."""
@@ -73,14 +75,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def prepare(self, native: httpx2.Request, now: float) -> Prepared:
         """The call that sends this request. Raises `InvalidRequestError` for a bad key."""
+        unreachable = why_unreachable(native.url.raw_host, native.url.port)
+        if unreachable is not None:
+            raise InvalidRequestError.of(unreachable)
         options = self.options
         own = native.extensions.get(EXTENSION)
         if own is not None:
             options = _checked_options(own).over(options)
         key, extra = self._key(native, options)
         ids = self.contract.request_ids
-        if ids.accepts and ids.header not in native.headers:
-            extra[ids.header] = str(uuid.uuid4())
+        if ids.accepts and not _has(native.headers, ids.header):
+            extra[ids.header] = _minted()
         body = self._body(native)
         request = Request(
             method=native.method,
@@ -96,27 +101,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         rules = self.contract.idempotency
         if rules.header is None or native.method in self.contract.safe:
             return None, {}
-        given = native.headers.get(rules.header)
-        if given is not None:
-            return _checked_key(given), {}
+        if _has(native.headers, rules.header):
+            return _checked_key(native.headers[rules.header]), {}
         key = options.idempotency_key
         if key is None and self.key is not None:
             key = self.key.take()
         if key is None and native.method not in rules.methods:
             return None, {}
-        key = str(uuid.uuid4()) if key is None else _checked_key(key)
+        key = _minted() if key is None else _checked_key(key)
         return key, {rules.header: key}
 
     def _body(self, native: httpx2.Request) -> Tracked | None:
         is_plain = isinstance(native.stream, httpx2.ByteStream)
         watched = self.contract.whole_requests and native.method not in self.contract.safe
-        return Tracked(native.stream) if watched or not is_plain else None
+        if is_plain and not watched:
+            return None
+        content = _content(native)
+        length = native.headers.get("content-length") if content is None else str(len(content))
+        return Tracked(native.stream, length)
 
 
 class Prepared:
     """One call, made ready: the request as it was given, and what each attempt's copy gets."""
 
-    __slots__ = ("body", "extra", "native", "request", "terms")
+    __slots__ = ("body", "extra", "is_aside", "native", "request", "terms")
 
     def __init__(
         self,
@@ -125,28 +133,44 @@ class Prepared:
         terms: Terms,
         extra: Mapping[str, str],
         body: Tracked | None,
+        is_aside: bool = False,
     ) -> None:
         self.native = native
         self.request = request
         self.terms = terms
         self.extra = extra
         self.body = body
+        self.is_aside = is_aside
 
-    def copy_for(self, send: Send, body: type[SyncBody] | type[AsyncBody]) -> httpx2.Request:
-        """The request that an attempt sends: the caller's own only where nothing is added."""
+    def copy_for(
+        self,
+        send: Send,
+        body: type[SyncBody] | type[AsyncBody],
+        timeout: httpx2.Timeout,
+    ) -> httpx2.Request:
+        """The request that an attempt sends: the caller's own only where nothing is added.
+
+        `timeout` is the client's, for a request that has none. Raises `InvalidRequestError` for a
+        body that this kind of client cannot read.
+        """
         native = self.native
         if send.number == 1 and not self.extra and self.body is None and send.within is None:
             return native
-        fields = native.headers.copy()
+        copy = _shallow(native)
+        copy.headers = httpx2.Headers(native.headers)
         for name, value in self.extra.items():
-            fields[name] = value
-        return httpx2.Request(
-            native.method,
-            native.url,
-            headers=fields,
-            stream=native.stream if self.body is None else body(self.body),
-            extensions=_bounded(native.extensions, send.within),
-        )
+            copy.headers[name] = value
+        copy.extensions = _bounded(native.extensions, send.within, timeout)
+        if self.body is not None:
+            copy.stream = _readable(native.stream, body)(self.body)
+        return copy
+
+    def hands_out(self, began: Response) -> bool:
+        """Whether an answer that began goes to the caller as a stream: the caller's own call, with
+        an answer that is by its type what was promised."""
+        if self.is_aside or began.status >= 400:
+            return False
+        return evidence.judge(self.terms.contract, self.request, began) is None
 
     def rebuilt(self, send: Send, build: Callable[..., httpx2.Request]) -> Prepared:
         """This call, or the one of a request that a flow made up itself, such as a look-up."""
@@ -159,19 +183,69 @@ class Prepared:
             content=request.body or None,
             headers=dict(request.headers),
         )
-        return Prepared(native, request, self.terms, {}, None)
+        return Prepared(native, request, self.terms, {}, None, is_aside=True)
 
 
-def _bounded(extensions: Mapping[str, Any], within: float | None) -> dict[str, Any]:
+def _has(fields: httpx2.Headers, name: str) -> bool:
+    """Whether the field is there: looked for as bytes, for httpx2 decodes all fields, to find out
+    in which encoding they are, before it looks for text."""
+    wanted = name.lower().encode()
+    return wanted in [key.lower() for key, _ in fields.raw]
+
+
+def _minted() -> str:
+    """A new id: a random UUID (RFC 9562 version 4), spelled without the `uuid` module, which takes
+    longer than the rest of making a call ready."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def _shallow(native: httpx2.Request) -> httpx2.Request:
+    """A copy with the same stream and content, without building either again."""
+    copy = object.__new__(type(native))
+    copy.__dict__.update(native.__dict__)
+    return copy
+
+
+def _readable(
+    stream: object, body: type[SyncBody] | type[AsyncBody]
+) -> type[SyncBody] | type[AsyncBody]:
+    wanted = httpx2.SyncByteStream if body is SyncBody else httpx2.AsyncByteStream
+    if isinstance(stream, wanted):
+        return body
+    ours, theirs = ("A sync", "an async") if body is SyncBody else ("An async", "a sync")
+    raise InvalidRequestError.of(f"{ours} client cannot read {theirs} iterator as a body")
+
+
+def _bounded(
+    extensions: Mapping[str, Any], within: float | None, default: httpx2.Timeout
+) -> dict[str, Any]:
     if within is None:
         return dict(extensions)
-    limits: dict[str, Any] = extensions.get("timeout") or {}
+    limits: dict[str, Any] = extensions.get("timeout", default.as_dict())
     timeout = {name: _least(limits.get(name), within) for name in _SOCKET_TIMEOUTS}
     return {**extensions, "timeout": timeout}
 
 
 def _least(limit: float | None, within: float) -> float:
     return within if limit is None else min(limit, within)
+
+
+_HOST = rb"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|[0-9a-fA-F:.]*:[^/]*"
+
+
+@lru_cache(maxsize=256)
+def why_unreachable(host: bytes, port: int | None) -> str | None:
+    """What is wrong with an address that no resolver or socket should be asked for, if anything.
+
+    They raise `UnicodeError` and `OverflowError`, or ask at another port.
+    """
+    if host and (len(host) > 254 or not re.fullmatch(_HOST, host)):
+        return "The URL's host is not a name or address that can exist"
+    if port is not None and port > 65535:
+        return f"The URL's port is {port}: at most 65535 is possible"
+    return None
 
 
 def _always() -> bool:

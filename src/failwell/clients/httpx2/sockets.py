@@ -7,47 +7,28 @@ left. The seam is httpcore's own `NetworkBackend`.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from ssl import SSLContext
 from typing import Any
 
 import httpcore2
 import httpx2
 
-_ends: ContextVar[float | None] = ContextVar("failwell_deadline", default=None)
+from failwell.clients.httpx2 import limits
 
 
-@contextmanager
-def within(seconds: float | None) -> Generator[None]:
-    """Bound every socket operation of this context to end within `seconds` from now."""
-    if seconds is None:
-        yield
-        return
-    token = _ends.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _ends.reset(token)
-
-
-def bind(transport: object) -> None:
-    """Make an httpx2 transport's new connections keep to `within`; others are left as they are."""
-    pool = (
-        getattr(transport, "_pool", None) if isinstance(transport, httpx2.HTTPTransport) else None
-    )
+def bind(transport: httpx2.HTTPTransport) -> None:
+    """Make the transport's new connections keep to `limits.within`."""
+    pool = getattr(transport, "_pool", None)
     backend = getattr(pool, "_network_backend", None)
     if isinstance(backend, httpcore2.NetworkBackend) and not isinstance(backend, _Backend):
         pool._network_backend = _Backend(backend)  # type: ignore[union-attr]
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:
-    ends = _ends.get()
-    if ends is None:
+    left = limits.left()
+    if left is None:
         return timeout
-    left = ends - time.monotonic()
     if left <= 0:
         raise late("the call's deadline ran out")
     return left if timeout is None else min(timeout, left)

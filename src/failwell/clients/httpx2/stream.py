@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
-import anyio
 import httpx2
 
-from failwell.clients.httpx2 import sockets
-from failwell.clients.httpx2.attempt import RAISED, fault_of, out_of_time
+from failwell.clients.httpx2.attempt import fault_of, out_of_time, raised
+from failwell.clients.httpx2.limits import awithin, within
 from failwell.clients.httpx2.prepare import Prepared
 from failwell.errors import FailwellError
 from failwell.flows.call import broken_off
@@ -31,14 +31,17 @@ class _Guard:
     def translated(self, error: Exception) -> FailwellError:
         """The exception to raise in the place of httpx2's."""
         return self._broken(
-            fault_of(error, self._response.request, self._prepared.body, self._response)
+            fault_of(error, self._response.request, self._prepared.body, self._began())
         )
 
     def late(self) -> FailwellError:
         """The exception to raise where the deadline has passed."""
-        return self._broken(
-            out_of_time(self._response.request, self._prepared.body, self._response)
-        )
+        return self._broken(out_of_time(self._response.request, self._prepared.body, self._began()))
+
+    def _began(self) -> httpx2.Response | None:
+        """The answer that began; None where it is to another request, that a redirect made."""
+        is_direct = self._response.request.method == self._prepared.request.method
+        return self._response if is_direct else None
 
     def _broken(self, fault: Fault) -> FailwellError:
         return broken_off(self._prepared.request, self._prepared.terms, fault, time.monotonic())
@@ -61,15 +64,19 @@ class SyncStream(_Guard, httpx2.SyncByteStream):
         assert isinstance(self._inner, httpx2.SyncByteStream)
         chunks = iter(self._inner)
         while True:
-            try:
-                with sockets.within(self.left()):
-                    chunk = next(chunks, None)
-            except RAISED as error:
-                failed = self.translated(error)
-                raise failed from failed.__cause__
+            chunk = self._next(chunks)
+            if isinstance(chunk, FailwellError):
+                raise chunk from chunk.__cause__
             if chunk is None:
                 return
             yield chunk
+
+    def _next(self, chunks: Iterator[bytes]) -> bytes | FailwellError | None:
+        try:
+            with within(self.left()):
+                return next(chunks, None)
+        except raised() as error:
+            return self.translated(error)
 
     def close(self) -> None:
         assert isinstance(self._inner, httpx2.SyncByteStream)
@@ -83,19 +90,62 @@ class AsyncStream(_Guard, httpx2.AsyncByteStream):
         assert isinstance(self._inner, httpx2.AsyncByteStream)
         chunks = self._inner.__aiter__()
         while True:
-            try:
-                with anyio.fail_after(self.left()):
-                    chunk = await anext(chunks, None)
-            except TimeoutError:
-                failed = self.late()
-                raise failed from failed.__cause__
-            except RAISED as error:
-                failed = self.translated(error)
-                raise failed from failed.__cause__
+            chunk = await self._next(chunks)
+            if isinstance(chunk, FailwellError):
+                raise chunk from chunk.__cause__
             if chunk is None:
                 return
             yield chunk
 
+    async def _next(self, chunks: AsyncIterator[bytes]) -> bytes | FailwellError | None:
+        try:
+            with awithin(self.left()):
+                return await anext(chunks, None)
+        except TimeoutError:
+            return self.late()
+        except raised() as error:
+            return self.translated(error)
+
     async def aclose(self) -> None:
         assert isinstance(self._inner, httpx2.AsyncByteStream)
         await self._inner.aclose()
+
+
+class _Decoder:
+    """The answer's content decoder, whose errors are failwell's."""
+
+    def __init__(self, inner: Any, stream: _Guard) -> None:
+        self._inner = inner
+        self._stream = stream
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        yield from self._checked(self._inner.decode(data))
+
+    def flush(self) -> Iterator[bytes]:
+        yield from self._checked(self._inner.flush())
+
+    def _checked(self, decoded: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from decoded
+        except httpx2.DecodingError as error:
+            failed = self._stream.translated(error)
+        else:
+            return
+        raise failed from failed.__cause__
+
+
+def guard(
+    response: httpx2.Response, prepared: Prepared, kind: type[SyncStream] | type[AsyncStream]
+) -> None:
+    """Make whatever goes wrong while the answer is read failwell's exception."""
+    stream = response.stream = kind(response, prepared)
+    decoder = getattr(response, "_get_content_decoder", None)
+    if decoder is not None and "content-encoding" in response.headers:
+        response._decoder = _Decoder(decoder(), stream)  # type: ignore[assignment]
+
+
+def unreadable(error: httpx2.SSEError, response: httpx2.Response) -> FailwellError:
+    """The exception for an answer that is not the stream of events that was asked for."""
+    assert isinstance(response.stream, _Guard)
+    error.request = httpx2.Request(response.request.method, "")
+    return response.stream.translated(error)

@@ -1,0 +1,1 @@
+"""What failwell costs, beside the bare libraries and its peers: `make bench`."""

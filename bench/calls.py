@@ -1,0 +1,89 @@
+"""A call that goes well, over a mock transport: what failwell adds to bare httpx2.
+
+Each peer is compared with the bare client that it sits on. The answer is a JSON record of a
+typical size; nothing waits for a network, so all that is seen is the code around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import httpx2
+
+import failwell
+from bench import peers
+from bench.rounds import Case, Repeat, Row, Table, compare
+from failwell.apis.toolpath.contract import TOOLPATH
+
+TARGET = 1.15
+ROUNDS = 200
+
+URL = "https://api.example.org/v1/parts/prt_01HZX3"
+SENT = {"name": "bracket", "units": "mm", "material": "6061-T6", "quantity": 12}
+ANSWER = (
+    b'{"id":"prt_01HZX3","name":"bracket","status":"ready","units":"mm","material":"6061-T6",'
+    b'"quantity":12,"created_at":"2026-01-02T03:04:05Z","volume_mm3":18234.5}'
+)
+FIELDS = {"content-type": "application/json", "x-request-id": "req_01HZX3"}
+
+
+def tables() -> Iterator[Table]:
+    """Sync and async, a read and a write."""
+    for method, options in (("GET", {}), ("POST", {"json": SENT})):
+        yield Table(f"A call, sync, {method}", _rows(_sync(method, options), sync=True))
+        with asyncio.Runner() as runner:
+            rows = _rows(_async(runner, method, options), sync=False)
+        yield Table(f"A call, async, {method}", rows)
+
+
+def _sync(method: str, options: dict[str, Any]) -> Callable[[Any], Repeat]:
+    def many(client: Any) -> Repeat:
+        def repeat(count: int) -> None:
+            for _ in range(count):
+                client.request(method, URL, **options)
+
+        return repeat
+
+    return many
+
+
+def _async(runner: asyncio.Runner, method: str, options: dict[str, Any]) -> Callable[[Any], Repeat]:
+    def many(client: Any) -> Repeat:
+        async def repeat(count: int) -> None:
+            for _ in range(count):
+                await client.request(method, URL, **options)
+
+        return lambda count: runner.run(repeat(count))
+
+    return many
+
+
+def _rows(many: Callable[[Any], Repeat], *, sync: bool) -> list[Row]:
+    mock, old = httpx2.MockTransport(_two), httpx.MockTransport(_one)
+    ours: Any = failwell.Client if sync else failwell.AsyncClient
+    bare: Any = httpx2.Client if sync else httpx2.AsyncClient
+    bare_old: Any = httpx.Client if sync else httpx.AsyncClient
+    cases = [
+        Case("failwell, GENERIC", many(ours(transport=mock)), TARGET),
+        Case("failwell, TOOLPATH", many(ours(transport=mock, contract=TOOLPATH)), TARGET),
+        Case("httpware", many(peers.httpware_over(mock, sync=sync))),
+    ]
+    if peers.CLIENTWRIGHT:
+        cases.append(Case("clientwright", many(peers.clientwright_over(mock, sync=sync))))
+    rows = compare(Case("bare httpx2", many(bare(transport=mock))), cases, ROUNDS)
+    if not peers.CLIENTWRIGHT:
+        rows.append(Row("clientwright", note="needs Python 3.12"))
+    retrying = Case("httpx-retries", many(peers.httpx_retries_over(old, sync=sync)))
+    rows += compare(Case("bare httpx", many(bare_old(transport=old))), [retrying], ROUNDS)
+    return rows
+
+
+def _two(_: httpx2.Request) -> httpx2.Response:
+    return httpx2.Response(200, headers=FIELDS, content=ANSWER)
+
+
+def _one(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, headers=FIELDS, content=ANSWER)

@@ -1,0 +1,43 @@
+"""A total deadline inside one attempt: `within` in sync code, `awithin` in async code.
+
+No limit costs nothing: it is the common case.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+
+_ends: ContextVar[float | None] = ContextVar("failwell_deadline", default=None)
+_no_limit = nullcontext()
+
+
+def within(seconds: float | None) -> AbstractContextManager[object]:
+    """Bound every socket operation of this context to end within `seconds` from now."""
+    return _no_limit if seconds is None else _bounded(seconds)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Generator[None]:
+    token = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def left() -> float | None:
+    """Seconds that the context has left; None for no limit."""
+    ends = _ends.get()
+    return None if ends is None else ends - time.monotonic()
+
+
+def awithin(seconds: float | None) -> AbstractContextManager[object]:
+    """Cancel what is awaited once `seconds` are over. Raises `TimeoutError` then."""
+    if seconds is None:
+        return _no_limit
+    import anyio
+
+    return anyio.fail_after(seconds)

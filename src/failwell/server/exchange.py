@@ -1,0 +1,197 @@
+"""One request and its answer: what of it leaves the building, and in which shape.
+
+It knows no protocol of servers; `asgi` and `wsgi` hand it what the app did and send what it gives
+back. Header fields are pairs of bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from failwell import redaction
+from failwell.contract import Contract
+from failwell.dialects import generic
+from failwell.headers import OUTCOME, dump_retry_after, parse_traceparent
+from failwell.model import Failure, Headers, Outcome, Response
+from failwell.policy.disclosure import failure_of, foreign, proves
+from failwell.server.context import RequestContext
+from failwell.server.types import Fields
+
+if TYPE_CHECKING:
+    from failwell.journal import Journal
+
+logger = logging.getLogger("failwell.server")
+
+_REPLACED = frozenset({b"content-type", b"content-length", b"content-encoding"})
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What to send."""
+
+    status: int
+    fields: Fields
+    body: bytes
+
+
+class Exchange:
+    """One request. An exchange inside another, of the same request, is given what is `known`."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        method: str,
+        path: str,
+        fields: Fields,
+        journal: Journal | None = None,
+        known: RequestContext | None = None,
+    ) -> None:
+        self._contract = contract
+        self._method = method
+        self._path = path
+        self._asked = fields
+        self._journal = journal
+        self._began = time.time()
+        self.context = known or RequestContext(
+            request_id(contract, fields), trace_id(fields), _key(contract, fields)
+        )
+
+    def of_answer(self, status: int, fields: Fields, body: bytes) -> Answer:
+        """An answer of 400 and above that the app gave: as it is where it is in the contract's
+        envelope, else anew."""
+        plain = {k.decode("latin-1"): v.decode("latin-1") for k, v in fields}
+        response = Response(status=status, headers=Headers(plain), body=body)
+        own = self._contract.dialect.parse(response)
+        if own is not None:
+            proven = proves(self._contract, response, own)
+            failure = msgspec.structs.replace(own, outcome=self._outcome(proven))
+            self._write_down(failure)
+            return self._answer(status, fields, body, proven)
+        failure = foreign(self._contract, status, _sentence(response))
+        proven = proves(self._contract, response, None)
+        return self._rendered(msgspec.structs.replace(failure, outcome=proven), fields)
+
+    def of_exception(self, error: Exception, fields: Fields) -> Answer:
+        """The answer for an exception of the app, with the header fields it had set already."""
+        failure = failure_of(self._contract, error)
+        is_meant = failure is getattr(error, "failure", None)
+        if is_meant and (error.__cause__ is None or (failure.status or 500) < 500):
+            logger.info("request %s failed: %r", self.context.request_id, error)
+        else:
+            logger.error("request %s failed", self.context.request_id, exc_info=error)
+        return self._rendered(failure, fields, error)
+
+    def of_silence(self) -> Answer:
+        """The answer where the app gave none."""
+        logger.error("request %s: the app returned without an answer", self.context.request_id)
+        return self._rendered(foreign(self._contract, 500), Fields())
+
+    def broken_off(self, error: Exception) -> bytes:
+        """What to say, where anything can be said, when the app fails after its answer began."""
+        logger.error("request %s broke off", self.context.request_id, exc_info=error)
+        failure = foreign(self._contract, 500, "The answer broke off after it had begun")
+        failure = msgspec.structs.replace(failure, outcome=self._outcome(None))
+        failure = self.context.signed(failure)
+        self._write_down(failure, error)
+        return self._contract.dialect.render(failure).body or b""
+
+    def signed(self, fields: Any) -> Fields:
+        """The header fields with those that every answer of this request carries."""
+        name = self._contract.request_ids.header.lower().encode("latin-1")
+        ours = [(name, self.context.request_id.encode("latin-1"))]
+        for key, value in self.context.headers.items():
+            ours.append((key.lower().encode("latin-1"), value.encode("latin-1")))
+        names = {pair[0] for pair in ours}
+        return [pair for pair in fields if pair[0].lower() not in names] + ours
+
+    def _rendered(self, failure: Failure, fields: Fields, error: Exception | None = None) -> Answer:
+        outcome = self._outcome(failure.outcome)
+        failure = self.context.signed(msgspec.structs.replace(failure, outcome=outcome))
+        self._write_down(failure, error)
+        rendered = self._contract.dialect.render(failure)
+        fields = [pair for pair in fields if pair[0].lower() not in _REPLACED]
+        fields += [(k.encode(), v.encode()) for k, v in rendered.headers.items()]
+        if failure.retry_after is not None:
+            fields.append((b"retry-after", dump_retry_after(failure.retry_after).encode()))
+        return self._answer(rendered.status, fields, rendered.body or b"", outcome)
+
+    def _answer(self, status: int, fields: Fields, body: bytes, outcome: Outcome | None) -> Answer:
+        said = self._outcome(outcome)
+        if said is not None and OUTCOME.lower().encode() not in {k.lower() for k, _ in fields}:
+            fields = [*fields, (OUTCOME.encode(), said.value.encode())]
+        fields = [pair for pair in fields if pair[0].lower() != b"content-length"]
+        fields.append((b"content-length", str(len(body)).encode()))
+        return Answer(status, self.signed(fields), b"" if self._method == "HEAD" else body)
+
+    def _outcome(self, proven: Outcome | None) -> Outcome | None:
+        """What is said of the outcome: nothing for a read, and no more than is proven."""
+        if self._method in self._contract.safe:
+            return None
+        return proven or Outcome.UNKNOWN
+
+    def _write_down(self, failure: Failure, error: Exception | None = None) -> None:
+        if self._journal is None or self.context.is_written:
+            return
+        from failwell.journal import of_failure
+
+        self.context.is_written = True
+        asked = Headers({k.decode("latin-1"): v.decode("latin-1") for k, v in self._asked})
+        entry = of_failure(
+            failure,
+            side="server",
+            at=self._began,
+            request_id=self.context.request_id,
+            error=error,
+            secrets=redaction.secrets_of(asked, "", None),
+            trace_id=self.context.trace_id,
+            api=self._contract.name,
+            method=self._method,
+            route=self.context.route or self._path,
+            idempotency_key=self.context.idempotency_key,
+            caller=self.context.caller,
+            elapsed=time.time() - self._began,
+        )
+        self._journal.write(entry)
+
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_PLAIN = {404: "No such route", 405: "This route does not take this method"}
+
+
+def _sentence(response: Response) -> str:
+    """What an error that is not in the envelope says; nothing for a 5xx, which may hold its cause,
+    and better words for one that says no more than the name of its status."""
+    said = generic.read(response).message if response.status < 500 else ""
+    if said in (_REASONS.get(response.status), f"HTTP {response.status}"):
+        said = ""
+    return said or _PLAIN.get(response.status, "")
+
+
+def request_id(contract: Contract, fields: Fields) -> str:
+    """The id of a request with these header fields: its own where the contract allows it, else a
+    new one."""
+    given = _lines(contract.request_ids.header, fields)
+    if len(given) == 1 and contract.request_ids.allows(given[0]):
+        return given[0]
+    return str(uuid.uuid4())
+
+
+def trace_id(fields: Fields) -> str | None:
+    """The trace that a request belongs to (W3C Trace Context); None where it says of none."""
+    given = _lines("traceparent", fields)
+    return parse_traceparent(given[0]) if len(given) == 1 else None
+
+
+def _key(contract: Contract, fields: Fields) -> str | None:
+    given = _lines(contract.idempotency.header or "Idempotency-Key", fields)
+    return given[0] if len(given) == 1 else None
+
+
+def _lines(name: str, fields: Fields) -> list[str]:
+    wanted = name.lower().encode("latin-1")
+    return [value.decode("latin-1") for key, value in fields if key.lower() == wanted]

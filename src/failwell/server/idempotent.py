@@ -1,0 +1,284 @@
+"""Keyed writes that run once, for ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Literal
+
+from failwell import stores
+from failwell.actions import AsyncStore, Send, Store
+from failwell.contract import Contract
+from failwell.drive import Rim, adrive
+from failwell.flows.serve import Served, Terms, serve
+from failwell.headers import parse_idempotency_key
+from failwell.model import Headers, Request, Response
+from failwell.policy.idempotency import Renew, fingerprint, slot
+from failwell.server.context import current, writing
+from failwell.server.outage import Outage
+from failwell.server.types import App, Fields, Message, Receive, Scope, SendMessage
+from failwell.server.write import Write
+from failwell.stores.threaded import unblocked
+
+logger = logging.getLogger("failwell.server")
+
+KEPT_ANSWER = 1024 * 1024
+"""Bytes of an answer that are kept for replays."""
+
+
+def single_tenant(scope: object) -> str:
+    """The caller of a service that has only one: give it where callers need not be told apart."""
+    return "single tenant"
+
+
+class idempotent:  # noqa: N801
+    """Makes keyed writes run once: call it with the app (or use it as a Starlette middleware).
+
+    `store` is an object or a URL. `caller(scope)` names who is asking: the same key of two callers
+    is two keys (`single_tenant` where there is only one). `lease` is how long, in seconds, a
+    running write holds its key without a sign of life (it is renewed while the handler runs),
+    `wait` how long a second request waits for the first one's answer.
+
+    `transactional=True` says that the handler commits its answer with its effects, by
+    `context.idempotency().commit(...)`: then a claim without an answer is proof that nothing was
+    left, and after a crash the request runs again. `on_error="release"` says, without that, that
+    an exception undoes everything. `on_outage` is what happens while the store is down: "refuse"
+    (503, and nothing was started) or "run" (without protection).
+
+    A key that is missing where it is required, malformed, used with another body or still running
+    raises the contract's own failure, for `wrap` to render.
+
+    Raises `ValueError` for a setting that is out of range, and for a contract whose catalogue
+    lacks the codes that its `idempotency` names.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        store: Store | AsyncStore | str,
+        *,
+        caller: Callable[[Scope], str],
+        lease: float = 30.0,
+        wait: float = 10.0,
+        transactional: bool = False,
+        on_error: Literal["keep", "release"] = "keep",
+        on_outage: Literal["refuse", "run"] = "refuse",
+    ) -> None:
+        if lease <= 0 or wait < 0:
+            raise ValueError(f"lease={lease!r}, wait={wait!r}: lease above 0, wait 0 or more")
+        for code in contract.idempotency.entries:
+            contract.entry(*code)
+        self._store = unblocked(stores.open(store) if isinstance(store, str) else store)
+        self._contract = contract
+        self._caller = caller
+        self._lease = lease
+        self._wait = wait
+        self._transactional = transactional
+        self._on_error: Literal["keep", "release"] = on_error
+        self._on_outage: Literal["refuse", "run"] = on_outage
+        self._rim = Rim(sleep=asyncio.sleep, store=self._store, hooks=(Outage(logger),))
+
+    def __call__(self, app: App) -> App:
+        """The app, whose keyed writes run once."""
+
+        async def once(scope: Scope, receive: Receive, send: SendMessage) -> None:
+            rules = self._contract.idempotency
+            if scope["type"] != "http" or scope["method"] not in rules.methods:
+                await app(scope, receive, send)
+                return
+            key = key_of(self._contract, scope["headers"])
+            if key is None:
+                await app(scope, receive, send)
+                return
+            await self._once(app, scope, receive, send, key)
+
+        return once
+
+    async def _once(
+        self, app: App, scope: Scope, receive: Receive, send: SendMessage, key: str
+    ) -> None:
+        body = await _read(receive)
+        terms = self._terms(scope, key, body)
+        handler = _Handler(app, scope, receive, send, body)
+        write = Write(key, self._contract, terms.slot, terms.token)
+
+        async def run(_: Send) -> Response:
+            async with self._held(terms):
+                with writing(write):
+                    return await handler.run()
+
+        request = Request(method=scope["method"], url=scope["path"], key=key)
+        served = await adrive(serve(request, terms, time.monotonic()), run, self._rim)
+        if served.from_record:
+            await _give(served, send)
+        else:
+            await handler.finish()
+
+    def _terms(self, scope: Scope, key: str, body: bytes) -> Terms:
+        method, path = scope["method"], scope["path"]
+        query = scope.get("query_string", b"").decode("latin-1")
+        fields = {k.lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        media = fields.get(b"content-type", "")
+        request = current()
+        caller = self._caller(scope)
+        if request is not None and request.caller is None:
+            request.caller = fingerprint("", "", "", "", caller.encode())[:16]
+        return Terms(
+            contract=self._contract,
+            slot=slot(caller, method, path, key),
+            fingerprint=fingerprint(method, path, query, media, body),
+            token=uuid.uuid4().hex,
+            lease=self._lease,
+            wait=self._wait,
+            transactional=self._transactional,
+            on_error=self._on_error,
+            on_outage=self._on_outage,
+            signed=request.signed if request else lambda failure: failure,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _held(self, terms: Terms) -> AsyncGenerator[None]:
+        """Keep the key for as long as the handler inside runs."""
+        beat = asyncio.create_task(self._heartbeat(terms))
+        try:
+            yield
+        finally:
+            beat.cancel()
+
+    async def _heartbeat(self, terms: Terms) -> None:
+        renewal = Renew(token=terms.token, lease=self._lease)
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            try:
+                held = self._store.update(terms.slot, renewal)
+                if isinstance(held, Awaitable):
+                    await held
+            except Exception:
+                logger.exception("the lease of a running write could not be renewed")
+
+
+def key_of(contract: Contract, fields: Fields) -> str | None:
+    """The key of a request with these header fields; None where it has none and needs none.
+
+    Raises the contract's own failure for a key that is malformed, or missing where it is required.
+    """
+    rules = contract.idempotency
+    name = (rules.header or "Idempotency-Key").lower().encode()
+    lines = [value.decode("latin-1") for field, value in fields if field.lower() == name]
+    try:
+        key = parse_idempotency_key(lines)
+    except ValueError as error:
+        raise contract.fail(*rules.missing, message=str(error)) from None
+    if key is None and rules.keys == "required":
+        message = f"The {rules.header} header is missing: every write needs one"
+        raise contract.fail(*rules.missing, message=message)
+    return key
+
+
+def replayed(served: Served) -> list[tuple[str, str]]:
+    """The header fields of an answer that is given out of the record."""
+    fields = list(served.answer.headers)
+    if served.replayed:
+        fields.append(("idempotent-replayed", "true"))
+    if served.answer.status not in (204, 304):
+        fields.append(("content-length", str(len(served.answer.body))))
+    return fields
+
+
+async def _give(served: Served, send: SendMessage) -> None:
+    fields = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in replayed(served)]
+    await send({"type": "http.response.start", "status": served.answer.status, "headers": fields})
+    await send({"type": "http.response.body", "body": served.answer.body})
+
+
+class _Handler:
+    """The app behind a key. A whole answer leaves only when it is kept; a stream flows on, teed
+    as far as answers are kept, and only its end waits."""
+
+    def __init__(
+        self, app: App, scope: Scope, receive: Receive, send: SendMessage, body: bytes
+    ) -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._unread: bytes | None = body
+        self._held: list[Message] = []
+        self._start: Message = {}
+        self._teed = bytearray()
+        self._flows = False
+        self._is_kept = True
+        self._ended = False
+
+    async def run(self) -> Response:
+        """The app's answer, as far as it is to be kept."""
+        await self._app(self._scope, self._next, self._take)
+        if not self._start:
+            raise RuntimeError("the app behind a keyed write returned without an answer")
+        pairs = self._start.get("headers", ())
+        native = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in pairs]
+        return Response(
+            status=self._start["status"],
+            headers=Headers(dict(native)),
+            body=bytes(self._teed) if self._is_kept and self._ended else None,
+            native=native,
+        )
+
+    async def finish(self) -> None:
+        """Let go what was held back."""
+        for message in self._held:
+            await self._send(message)
+
+    async def _next(self) -> Message:
+        if self._unread is None:
+            return await self._receive()
+        body, self._unread = self._unread, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def _take(self, message: Message) -> None:
+        self._held.append(message)
+        if message["type"] == "http.response.start":
+            self._start = message
+            self._flows = _is_event_stream(message)
+            self._is_kept = not self._flows
+        elif message["type"] == "http.response.body":
+            self._tee(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._ended = True
+                return
+        if self._flows or len(self._held) > _HELD_MESSAGES:
+            self._flows = True
+            held, self._held = self._held, []
+            for one in held:
+                await self._send(one)
+
+    def _tee(self, chunk: bytes) -> None:
+        if self._is_kept:
+            self._teed += chunk
+            if len(self._teed) > KEPT_ANSWER:
+                self._is_kept = False
+                self._teed.clear()
+
+
+_HELD_MESSAGES = 2
+"""A start and one piece of a body: frameworks send a whole answer so, with an empty end after."""
+
+
+def _is_event_stream(start: Message) -> bool:
+    pairs = start.get("headers", ())
+    return any(k.lower() == b"content-type" and v[:17] == b"text/event-stream" for k, v in pairs)
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError("the client went away before its request was whole")
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)

@@ -1,0 +1,31 @@
+"""A store that is down is said so in the log: as an error, once a minute while it lasts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from failwell.events import Event, StoreFailed
+
+EVERY = 60.0
+"""Seconds between two lines."""
+
+
+class Outage:
+    """A hook that logs `StoreFailed`; `clock` is monotonic seconds."""
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._logger = logger
+        self._clock = clock
+        self._said_at: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, StoreFailed):
+            return
+        now = self._clock()
+        if self._said_at is None or now - self._said_at >= EVERY:
+            self._said_at = now
+            self._logger.error(
+                "the store of idempotent writes is down: %s; %s", event.error, event.then
+            )

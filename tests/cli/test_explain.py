@@ -1,0 +1,199 @@
+"""`failwell explain`: an error answer in plain words, wherever it comes from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from failwell.cli.app import app
+from failwell.sandbox.app import application, services
+from failwell.sandbox.wire import running
+
+ENVELOPE = {"error": {"code": "internal_error", "message": "The Engine is away", "requestId": "r7"}}
+BODY = json.dumps(ENVELOPE)
+WHOLE = (
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+    "Retry-After: 2\r\nX-Request-Id: r7\r\n\r\n" + BODY
+)
+FACTS = {
+    "happened", "effect", "retry", "when", "advice", "status", "code", "kind", "outcome",
+    "retry_after", "request_id", "issues",
+}  # fmt: skip
+
+
+class Told:
+    """Runs the verb in this process, on a file."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._file = folder / "answer"
+        self._capsys = capsys
+
+    def words(self, answer: str | bytes, *arguments: str) -> str:
+        """What is printed."""
+        self._file.write_bytes(answer if isinstance(answer, bytes) else answer.encode())
+        app(["explain", str(self._file), *arguments], result_action="return_value")
+        out, err = self._capsys.readouterr()
+        assert err == ""
+        return out
+
+    def facts(self, answer: str | bytes, *arguments: str) -> dict[str, Any]:
+        """What is printed for machines."""
+        facts: dict[str, Any] = json.loads(self.words(answer, "--json", *arguments))
+        return facts
+
+    def refusal(self, answer: str | bytes, *arguments: str) -> str:
+        """What is said, in one line, where there is nothing to explain."""
+        with pytest.raises(SystemExit) as ended:
+            self.words(answer, *arguments)
+        message = str(ended.value.code)
+        assert message.startswith("failwell: ")
+        assert "\n" not in message
+        assert self._capsys.readouterr().out == ""
+        return message
+
+
+@pytest.fixture
+def told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Told:
+    return Told(tmp_path, capsys)
+
+
+def test_in_plain_words(told: Told) -> None:
+    """What happened, whether it took effect, whether to try again and when, what to do, the id."""
+    words = told.words(WHOLE, "--contract", "toolpath")
+    assert "Toolpath answered internal_error (503): The Engine is away" in words
+    assert "It did not take effect: what was begun was undone." in words
+    assert "Yes, in 2 seconds." in words
+    assert "Try again later; the same key is still good." in words
+    assert "r7" in words
+
+
+def test_for_machines(told: Told) -> None:
+    """`--json`: one object with always the same members."""
+    facts = told.facts(WHOLE, "--contract", "toolpath")
+    assert set(facts) == FACTS
+    assert (facts["status"], facts["code"], facts["kind"]) == (503, "internal_error", "unavailable")
+    assert (facts["outcome"], facts["retry"], facts["retry_after"]) == ("rolled_back", "yes", 2.0)
+    assert facts["request_id"] == "r7"
+
+
+def test_a_body_alone(told: Told) -> None:
+    """A body needs its status said; a problem document says its own."""
+    assert "--status" in told.refusal(BODY)
+    assert told.facts(BODY, "--status", "503", "--contract", "toolpath")["status"] == 503
+    problem = {"type": "about:blank", "status": 404, "detail": "No such job"}
+    facts = told.facts(json.dumps(problem))
+    assert (facts["status"], facts["kind"]) == (404, "not_found")
+    assert "No such job" in facts["happened"]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/3"])
+def test_any_status_line(told: Told, end: str, version: str) -> None:
+    """As `curl -i` prints it, with or without a reason, with either line end."""
+    answer = f"{version} 429 {end}retry-after: 3{end}{end}" + BODY
+    facts = told.facts(answer)
+    assert (facts["status"], facts["retry_after"]) == (429, 3.0)
+    assert "The Engine is away" in facts["happened"]
+
+
+def test_the_last_answer_counts(told: Told) -> None:
+    """Interim answers, a proxy's and a redirect's stand before the one that is meant."""
+    before = "HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    redirect = "HTTP/1.1 307 Temporary Redirect\r\nLocation: /x\r\nRetry-After: 99\r\n\r\n"
+    facts = told.facts(before + redirect + WHOLE, "--contract", "toolpath")
+    assert (facts["status"], facts["retry_after"]) == (503, 2.0)
+
+
+def test_headers_alone(told: Told) -> None:
+    """`curl -I` has no body: the status and the headers are explained."""
+    facts = told.facts("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n")
+    assert (facts["status"], facts["retry_after"]) == (503, 5.0)
+
+
+def test_text_with_a_colon_is_no_header(told: Told) -> None:
+    """A plain sentence such as `Error: no space left` is the body that it looks like."""
+    facts = told.facts("Error: no space left", "--status", "500")
+    assert "Error: no space left" in facts["happened"]
+
+
+def test_the_method_makes_the_difference(told: Told) -> None:
+    """A lost write is settled first, a lost read is just asked again; `--method` says which."""
+    html = "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<h1>Bad Gateway</h1>"
+    write, read = told.facts(html), told.facts(html, "--method", "get")
+    assert (write["outcome"], write["retry"]) == ("unknown", "settle")
+    assert (read["outcome"], read["retry"]) == (None, "yes")
+    assert "idempotency key" in write["when"]
+
+
+def test_the_contract_knows_more(told: Told) -> None:
+    """The same 422 is a puzzle to the general reader and Toolpath's word to its contract."""
+    answer = "HTTP/1.1 422 Unprocessable\r\nContent-Type: application/json\r\n\r\n" + BODY
+    facts = told.facts(answer, "--contract", "toolpath")
+    assert (facts["retry"], facts["outcome"]) == ("no", "not_started")
+    assert "Change the input" in facts["advice"]
+    assert "no contract" in told.refusal(answer, "--contract", "nope")
+
+
+def test_single_problems_are_listed(told: Told) -> None:
+    """Validation errors are listed by their path."""
+    detail = [{"loc": ["body", "age"], "msg": "must be above 0", "type": "x"}]
+    words = told.words(json.dumps({"detail": detail}), "--status", "422")
+    assert "age: must be above 0" in words
+    assert len(told.facts(json.dumps({"detail": detail}), "--status", "422")["issues"]) == 1
+
+
+def test_a_success_is_no_failure(told: Told) -> None:
+    """A success is told as one, and the status of the command is not 0."""
+    message = told.refusal('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"a": 1}')
+    assert "success (200)" in message
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\0\xff\xfe" * 99, b"HTTP/1.1\r\n", b"HTTP/1.1 9999 X\r\n"])
+def test_garbage_is_told(told: Told, garbage: bytes) -> None:
+    """What is no answer at all: a sentence that says what is missing, no traceback."""
+    assert "--status" in told.refusal(garbage)
+
+
+def test_garbage_with_a_status_is_explained(told: Told) -> None:
+    """Whatever the body is, the status means something; orders to the terminal are not passed on."""
+    words = told.words(b"\x1b[31mred\x00\xff", "--status", "500")
+    assert "(500)" in words
+    hostile = json.dumps({"error": {"code": "c", "message": "a\x1b]0;title\x07b", "requestId": "r"}})
+    assert "\x1b" not in told.words(hostile, "--status", "500", "--contract", "toolpath")
+
+
+def test_a_file_that_is_not_there(told: Told, tmp_path: Path) -> None:
+    """A missing file and a directory are told by name."""
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(SystemExit) as ended:
+            app(["explain", str(path)], result_action="return_value")
+        assert str(path) in str(ended.value.code)
+
+
+def test_standard_input() -> None:
+    """Without a file the answer is read from standard input; the status of the command is 0."""
+    done = subprocess.run(
+        [sys.executable, "-m", "failwell", "explain", "--contract", "toolpath"],
+        input=WHOLE.encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert b"The Engine is away" in done.stdout
+    assert done.stderr == b""
+
+
+def test_a_real_answer(told: Told) -> None:
+    """What a real service said, as it came off the wire, is explained."""
+    with running(application(services(("toolpath",)))) as url:
+        response = httpx2.get(f"{url}/toolpath/api/public/v0/parts/part0001", trust_env=False)
+    head = "".join(f"{name}: {value}\r\n" for name, value in response.headers.multi_items())
+    whole = f"HTTP/1.1 {response.status_code} X\r\n{head}\r\n{response.text}"
+    facts = told.facts(whole, "--contract", "toolpath", "--method", "GET")
+    assert (facts["code"], facts["retry"], facts["outcome"]) == ("unauthorized", "no", None)
+    assert facts["request_id"] == response.headers["x-request-id"]

