@@ -154,17 +154,21 @@ def test_a_success_is_no_failure(told: Told) -> None:
     assert "success (200)" in message
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\0\xff\xfe" * 99, b"HTTP/1.1\r\n", b"HTTP/1.1 9999 X\r\n"])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\0\xff\xfe" * 99, b"HTTP/1.1\r\n", b"HTTP/1.1 9999 X\r\n"]
+)
 def test_garbage_is_told(told: Told, garbage: bytes) -> None:
     """What is no answer at all: a sentence that says what is missing, no traceback."""
     assert "--status" in told.refusal(garbage)
 
 
 def test_garbage_with_a_status_is_explained(told: Told) -> None:
-    """Whatever the body is, the status means something; orders to the terminal are not passed on."""
+    """Whatever the body is, the status means something; the terminal is given no orders."""
     words = told.words(b"\x1b[31mred\x00\xff", "--status", "500")
     assert "(500)" in words
-    hostile = json.dumps({"error": {"code": "c", "message": "a\x1b]0;title\x07b", "requestId": "r"}})
+    hostile = json.dumps(
+        {"error": {"code": "c", "message": "a\x1b]0;title\x07b", "requestId": "r"}}
+    )
     assert "\x1b" not in told.words(hostile, "--status", "500", "--contract", "toolpath")
 
 

@@ -366,3 +366,14 @@ def test_what_cannot_be_read_is_closed(world: World) -> None:
     transport = httpx2.MockTransport(handle)
     world.run(scenario, transport=transport, policy=ONCE, contract=LOOSE)
     assert stream.closed
+
+
+def test_any_takes_broken_json_too() -> None:
+    """`expect="any"` looks at nothing: JSON that is cut is the caller's to read."""
+
+    def cut(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "application/json"}, content=b'{"a":')
+
+    with failwell.Client(transport=httpx2.MockTransport(cut)) as client:
+        answer = client.get("http://api.test/", extensions=WANTS_ANY)
+    assert answer.content == b'{"a":'

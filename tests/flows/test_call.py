@@ -16,7 +16,7 @@ from failwell.contract import Contract, LookUp, Retry
 from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered
 from failwell.flows.call import KEPT_BODY, Done, Terms, broken_off, call
-from failwell.model import Kind, Outcome, Reply, Request
+from failwell.model import Fault, Kind, Outcome, Reply, Request
 from failwell.testing import Clock, Played, Script, answer, play
 from samples import (
     LOOSE,
@@ -574,3 +574,18 @@ def test_no_order_of_failures_makes_a_write_twice(
         nothing_done = all(proof.nothing_done for proof in proofs)
         assert played.error.outcome.nothing_done is nothing_done
         assert (played.error.outcome is APPLIED) == (APPLIED in proofs)
+
+
+def test_a_contract_has_its_own_class_for_the_deadline() -> None:
+    """A deadline that runs out raises the API's own class, which is failwell's too."""
+
+    class Late(errors.DeadlineExceededError):
+        pass
+
+    contract = Contract(name="c", dialect=GENERIC.dialect, deadline_error=Late)
+    clock = Clock()
+    silence = Fault(kind=Kind.TIMEOUT, name="ReadTimeout", message="")
+    terms = Terms(contract=contract, retry=None, roll=lambda: 0.0, ends=clock() + 5)
+    request = Request(method="GET", url="http://x")
+    played = play(call(request, terms, clock()), Script(silence, clock=clock, takes=5.0), clock)
+    assert type(played.error) is Late

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failwell import GENERIC
-from failwell.contract import Code, Contract
+from failwell.contract import Code, Contract, RequestIds
 from failwell.dialects import Flat, Nested, Problem
 from failwell.headers import OUTCOME
 from failwell.model import Failure, Fault, Headers, Kind, Outcome, Reply, Request, Response
@@ -555,3 +555,18 @@ def test_every_pair_of_outcomes_is_in_the_table() -> None:
     """The folding table has a cell for each pair there is."""
     cells = set(itertools.product([None, *Outcome], Outcome))
     assert {(b, p) for b in FOLDED for p in Outcome} == cells
+
+
+@pytest.mark.parametrize(("accepts", "known_as"), [(True, "mine"), (False, None)])
+def test_a_lost_answer_is_known_by_the_id_that_was_sent(
+    accepts: bool, known_as: str | None
+) -> None:
+    """Where an API takes callers' ids over, a lost answer still has one to quote."""
+    ids = RequestIds(header="X-Request-Id", accepts=accepts)
+    contract = Contract(name="c", dialect=Nested(), request_ids=ids)
+    silence = Fault(
+        kind=Kind.CONNECTION, name="ReadError", message="", asked=Headers({"x-request-id": "mine"})
+    )
+    verdict = evidence.judge(contract, Request(method="GET", url="http://x"), silence)
+    assert verdict is not None
+    assert verdict.failure.request_id == known_as

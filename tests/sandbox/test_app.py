@@ -58,9 +58,11 @@ class Sandbox:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Sandbox]:
-    with running(application(services(("toolpath",)), seed=1)) as url:
-        with httpx2.Client(base_url=url, trust_env=False, timeout=20) as http:
-            yield Sandbox(http)
+    with (
+        running(application(services(("toolpath",)), seed=1)) as url,
+        httpx2.Client(base_url=url, trust_env=False, timeout=20) as http,
+    ):
+        yield Sandbox(http)
 
 
 @pytest.fixture

@@ -22,7 +22,11 @@ def serve(
     if not 0 <= port <= 65535:
         raise ValueError(f"there is no port {port}: use 1 to 65535, or 0 for any free one")
     server = Server(app.application(app.services(only), seed=seed), port=port)
-    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+
+    def stop(_: int, __: object) -> None:
+        server.stop()
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(server.serve(ready))

@@ -15,7 +15,7 @@ import msgspec
 from failwell import redaction
 from failwell.actions import Emit, Flow, Send, Wait
 from failwell.contract import Contract, Retry
-from failwell.errors import DeadlineExceededError, FailwellError, InvalidRequestError
+from failwell.errors import FailwellError, InvalidRequestError
 from failwell.events import AttemptFailed, CallFailed, Recovered
 from failwell.flows.lookup import Sighting, look_up
 from failwell.model import Attempt, Failure, Fault, Kind, Outcome, Reply, Request, Response, Sent
@@ -204,7 +204,7 @@ def _error(
     history = tuple(attempts)
     sent = None if outcome is None else _sent(request, attempts)
     if failure.kind is Kind.TIMEOUT and terms.ends is not None and now >= terms.ends:
-        return DeadlineExceededError(_out_of_time(failure, len(history)), history, sent)
+        return terms.contract.deadline_error(_out_of_time(failure, len(history)), history, sent)
     if failure.kind is Kind.BAD_REQUEST and failure.status is None:
         return InvalidRequestError(failure, history, sent)
     return terms.contract.error(failure, history, sent)

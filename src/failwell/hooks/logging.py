@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from failwell.events import AttemptFailed, CallFailed, Event, Recovered
+from failwell.events import AttemptFailed, CallFailed, Event, Recovered, StoreFailed
 
 logger = logging.getLogger("failwell")
 
@@ -30,6 +30,8 @@ def log(event: Event) -> None:
                 error.failure.method, error.failure.url, len(error.attempts), why, error,
                 extra={"failwell": event},
             )  # fmt: skip
+        case StoreFailed(error, then):
+            logger.info("the store cannot be used: %s; %s", error, then, extra={"failwell": event})
         case Recovered(attempts):
             first = attempts[0]
             logger.info(

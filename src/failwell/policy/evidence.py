@@ -100,7 +100,8 @@ def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
         kind=fault.kind,
         message=redaction.text(fault.message, secrets) or fault.name,
         status=fault.status,
-        request_id=_request_id(contract, fault.headers, secrets),
+        request_id=_request_id(contract, fault.headers, secrets)
+        or _own_id(contract, fault, secrets),
         api=contract.name,
         method=request.method,
         url=redaction.address(str(request.url), secrets),
@@ -108,6 +109,11 @@ def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
     if not is_write(contract, request):
         return Verdict(failure, None, fault.transient)
     return Verdict(failure, _proof_of_cut(contract, request, fault), fault.transient)
+
+
+def _own_id(contract: Contract, fault: Fault, secrets: tuple[str, ...]) -> str | None:
+    """The id that the request itself carried, where the API takes it over: no answer told one."""
+    return _request_id(contract, fault.asked, secrets) if contract.request_ids.accepts else None
 
 
 def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome:
@@ -121,6 +127,8 @@ def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome
 
 
 def _is_promised(contract: Contract, request: Request, response: Response) -> bool:
+    if request.reads_json is False:
+        return True
     promised = _promises_json(contract, request)
     body = response.body
     if not promised and body and body[:1] == b"{" and _is_json(body):

@@ -208,7 +208,7 @@ def test_a_wait_has_an_end(clients: Clients, slow_town: Any) -> None:
     toolpath = clients(slow_town)
     part = toolpath.parts.create(SPACER)
     began = time.monotonic()
-    with pytest.raises(failwell.JobTimeoutError, match="processing after 0.05 s") as caught:
+    with pytest.raises(failwell.JobTimeoutError, match=r"processing after 0\.05 s") as caught:
         toolpath.parts.wait(part, timeout=0.05)
     assert time.monotonic() - began < 0.25
     assert isinstance(caught.value, ToolpathError)
@@ -505,7 +505,8 @@ def test_thirty_megabytes_that_compress_are_sent(toolpath: Any, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "identifier", ["", "../parts", "part0001/x", "a b", "part0001?x=1", "%2e%2e", "part\n", "p\u00e4"]
+    "identifier",
+    ["", "../parts", "part0001/x", "a b", "part0001?x=1", "%2e%2e", "part\n", "p\u00e4"],
 )
 @pytest.mark.usefixtures("untouched")
 def test_an_id_that_is_none(toolpath: Any, identifier: str) -> None:
@@ -536,12 +537,12 @@ def test_the_api_key_may_come_from_the_environment(
 ) -> None:
     """`TOOLPATH_API_KEY` is used where no key is given, and one that is given wins."""
     monkeypatch.setenv("TOOLPATH_API_KEY", town.keys["revoked"])
-    with Toolpath(base_url=town.base, trust_env=False) as toolpath:
-        with pytest.raises(failwell.AuthenticationError):
-            toolpath.parts.get("part0001")
-    with Toolpath(town.keys["read_write"], base_url=town.base, trust_env=False) as toolpath:
-        with pytest.raises(failwell.NotFoundError):
-            toolpath.parts.get("part9999")
+    local: dict[str, Any] = {"base_url": town.base, "trust_env": False}
+    with Toolpath(**local) as toolpath, pytest.raises(failwell.AuthenticationError):
+        toolpath.parts.get("part0001")
+    given = town.keys["read_write"]
+    with Toolpath(given, **local) as toolpath, pytest.raises(failwell.NotFoundError):
+        toolpath.parts.get("part9999")
 
 
 @pytest.mark.parametrize("world", [Toolpath, AsyncToolpath])

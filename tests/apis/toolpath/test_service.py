@@ -119,7 +119,11 @@ def test_a_part_is_taken_and_processed(town: Any) -> None:
     created = response.json()["data"]
     assert response.status_code == 202
     assert response.headers["location"].endswith(f"/parts/{created['id']}")
-    assert (created["status"], created["name"], created["units"]) == ("processing", "Spacer ü", "mm")
+    assert (created["status"], created["name"], created["units"]) == (
+        "processing",
+        "Spacer ü",
+        "mm",
+    )
     assert created["failureCode"] is created["failureReason"] is None
     assert re.fullmatch(STAMP, created["createdAt"])
     url = httpx2.URL(town.url).join(response.headers["location"])
@@ -472,7 +476,7 @@ def test_what_is_another_teams_does_not_exist(town: Any, part: str, program: str
     ],
 )
 def test_a_wrong_method(town: Any, method: str, path: str, allowed: set[str]) -> None:
-    """Box 3: a known path with a wrong method is 405 `invalid_request`, and says which are right."""
+    """Box 3: a known path with a wrong method is 405 `invalid_request`, with the right ones."""
     response = town.call(method, path)
     error_of(response, 405, "invalid_request")
     assert {word.strip() for word in response.headers["allow"].split(",")} == allowed
@@ -762,9 +766,7 @@ def test_the_order_of_checks(
 def test_a_missing_key_is_told_before_the_body(town: Any) -> None:
     """4: of the two 400s, the missing key's comes first; a collision comes before both the body
     and the Engine, and so does a replay."""
-    message = error_of(
-        town.call("POST", "/parts", idem=None, content=b"?"), 400, "invalid_request"
-    )
+    message = error_of(town.call("POST", "/parts", idem=None, content=b"?"), 400, "invalid_request")
     assert "Idempotency-Key" in message
     request = {"idem": str(uuid.uuid4()), "json": town.new_part()}
     first = town.call("POST", "/parts", **request)

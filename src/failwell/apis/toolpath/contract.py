@@ -6,7 +6,7 @@ Sources: Toolpath's page "Errors" (envelope, seven codes, ten statuses, handling
 
 from __future__ import annotations
 
-from failwell.apis.toolpath.exceptions import BY_KIND
+from failwell.apis.toolpath.exceptions import BY_KIND, ToolpathDeadlineExceededError
 from failwell.contract import Code, Contract, Idempotency, RequestIds
 from failwell.dialects.nested import Nested
 from failwell.model import Outcome
@@ -102,6 +102,7 @@ TOOLPATH = Contract(
     ),
     request_ids=RequestIds(header="X-Request-Id", accepts=True, alphabet=r"[\x21-\x7e]{1,128}"),
     exceptions=BY_KIND,
+    deadline_error=ToolpathDeadlineExceededError,
     reads_json=True,
     whole_requests=True,
 )

@@ -33,6 +33,10 @@ class ToolpathTimeoutError(ToolpathConnectionError, errors.APITimeoutError):
     """No whole answer came in time."""
 
 
+class ToolpathDeadlineExceededError(ToolpathTimeoutError, errors.DeadlineExceededError):
+    """The call's total deadline ran out while an attempt was under way."""
+
+
 class ToolpathBadResponseError(ToolpathError, errors.BadResponseError):
     """It answered with something that is not Toolpath's JSON."""
 

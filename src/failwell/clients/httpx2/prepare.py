@@ -6,7 +6,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import httpx2
@@ -46,7 +46,7 @@ class OneKey:
             ) from None
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a client, or a view of it, makes its calls with."""
 
     contract: Contract
@@ -60,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         key = OneKey(options.idempotency_key) if options.idempotency_key is not None else self.key
         options = msgspec.structs.replace(options, idempotency_key=None)
         return msgspec.structs.replace(self, options=options.over(self.options), key=key)
+
+    @cached_property
+    def _standing(self) -> Terms:
+        """What a call without options or a body to watch is made under; they are most."""
+        return self.terms(0.0, self.options)
 
     def terms(self, now: float, options: Options, body: Tracked | None = None) -> Terms:
         """What a call that begins `now` (monotonic seconds) is made under."""
@@ -82,11 +87,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         own = native.extensions.get(EXTENSION)
         if own is not None:
             options = _checked_options(own).over(options)
-        key, extra = self._key(native, options)
+        is_read = native.method in self.contract.safe
+        key, extra = (None, {}) if is_read else self._key(native, options)
         ids = self.contract.request_ids
         if ids.accepts and not _has(native.headers, ids.header):
             extra[ids.header] = _minted()
-        body = self._body(native)
+        watched = self.contract.whole_requests and not is_read
+        is_plain = isinstance(native.stream, httpx2.ByteStream)
+        body = None if is_plain and not watched else _tracked(native)
+        terms = self._standing
+        if body is not None or own is not None or terms.ends is not None:
+            terms = self.terms(now, options, body)
         request = Request(
             method=native.method,
             url=native.url,
@@ -95,11 +106,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             key=key,
             reads_json=None if options.expect is None else options.expect == "json",
         )
-        return Prepared(native, request, self.terms(now, options, body), extra, body)
+        return Prepared(native, request, terms, extra, body)
 
     def _key(self, native: httpx2.Request, options: Options) -> tuple[str | None, dict[str, str]]:
         rules = self.contract.idempotency
-        if rules.header is None or native.method in self.contract.safe:
+        if rules.header is None:
             return None, {}
         if _has(native.headers, rules.header):
             return _checked_key(native.headers[rules.header]), {}
@@ -111,36 +122,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         key = _minted() if key is None else _checked_key(key)
         return key, {rules.header: key}
 
-    def _body(self, native: httpx2.Request) -> Tracked | None:
-        is_plain = isinstance(native.stream, httpx2.ByteStream)
-        watched = self.contract.whole_requests and native.method not in self.contract.safe
-        if is_plain and not watched:
-            return None
-        content = _content(native)
-        length = native.headers.get("content-length") if content is None else str(len(content))
-        return Tracked(native.stream, length)
 
-
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """One call, made ready: the request as it was given, and what each attempt's copy gets."""
 
-    __slots__ = ("body", "extra", "is_aside", "native", "request", "terms")
-
-    def __init__(
-        self,
-        native: httpx2.Request,
-        request: Request,
-        terms: Terms,
-        extra: Mapping[str, str],
-        body: Tracked | None,
-        is_aside: bool = False,
-    ) -> None:
-        self.native = native
-        self.request = request
-        self.terms = terms
-        self.extra = extra
-        self.body = body
-        self.is_aside = is_aside
+    native: httpx2.Request
+    request: Request
+    terms: Terms
+    extra: Mapping[str, str]
+    body: Tracked | None
+    is_aside: bool = False
 
     def copy_for(
         self,
@@ -250,6 +241,12 @@ def why_unreachable(host: bytes, port: int | None) -> str | None:
 
 def _always() -> bool:
     return True
+
+
+def _tracked(native: httpx2.Request) -> Tracked:
+    content = _content(native)
+    length = native.headers.get("content-length") if content is None else str(len(content))
+    return Tracked(native.stream, length)
 
 
 def _content(native: httpx2.Request) -> bytes | None:
