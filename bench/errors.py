@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import httpx2
-import msgspec
 from ionq_core._transport import ErrorRaisingTransport
 from ionq_core.exceptions import IonQError
 
@@ -127,7 +126,7 @@ def _plain(text: bytes) -> Repeat:
         try:
             raise RuntimeError(json.loads(text))
         except RuntimeError:
-            pass
+            return
 
     return _many(once)
 
@@ -141,9 +140,8 @@ def _ours(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
         try:
             raise contract.error(verdict.failure)
         except FailwellError:
-            pass
+            return
 
-    once()
     return _many(once)
 
 
@@ -172,7 +170,7 @@ def _ionq(text: bytes, fields: dict[str, str]) -> Repeat:
         try:
             transport.handle_request(request)
         except IonQError:
-            pass
+            return
 
     return _many(once)
 

@@ -23,7 +23,7 @@ def httpware_over(mock: httpx2.MockTransport, *, sync: bool) -> Any:
 
 
 def clientwright_over(mock: httpx2.MockTransport, *, sync: bool) -> Any:
-    import clientwright
+    import clientwright  # type: ignore[import-not-found]
 
     build = clientwright.build_sync if sync else clientwright.build
     client = build("httpx2", clientwright.ClientConfig(service_name="bench"))

@@ -1,4 +1,4 @@
-"""A failure in plain words: what happened, did it take effect, is it worth trying again, what now."""
+"""A failure in plain words: what happened, did it take effect, try it again, what now."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def sent(**changed: Any) -> Sent:
         (OWN, sent(), 0.0, None),
         (OWN, sent(key=None), 1000.0, "without a key it honours"),
         (LOOSE, sent(), 1000.0, "without a key it honours"),
-        (LOOSE, sent(method="PUT", key=None), 1000.0 + 9 * DAY, None),
+        (LOOSE, sent(method="PUT", key=None), 1000.0 + 9 * DAY, "might undo"),
         (LOOSE, sent(method="DELETE", key=None, body=b""), 1000.0, None),
         (OWN, sent(body=None), 1000.0, "body was not kept"),
         (LOOSE, sent(method="PUT", body=None), 1000.0, "body was not kept"),
@@ -258,3 +258,12 @@ def test_a_key_is_never_run_twice_while_it_may_be_running(moves: list[str], data
         runs += isinstance(asked.answer, Run)
         assert runs == 1
         assert isinstance(asked.answer, Replay) == done or isinstance(asked.answer, Run)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize(("age", "again"), [(0.0, True), (119.0, True), (120.0, False)])
+def test_an_old_put_is_not_repeated(method: str, age: float, again: bool) -> None:
+    """An idempotent write without a key is settled by repeating it only while it is young."""
+    sent = Sent(method=method, url="http://x/1", at=1_000.0, body=b"")
+    told = why_not_again(LOOSE, sent, 1_000.0 + age)
+    assert (told is None) is again

@@ -22,17 +22,24 @@ FINGERPRINT_LIMIT = 1024 * 1024
 """Bytes of a body that is compared as JSON; a larger one is compared byte by byte."""
 
 
+REPEATED_WITHIN = 120.0
+"""Seconds in which an idempotent write without a key is repeated to settle it."""
+
+
 def why_not_again(contract: Contract, sent: Sent, today: float) -> str | None:
     """None where what was sent may be sent again to find out what became of it, else the reason.
 
     `today` is the time of day in epoch seconds.
     """
-    if sent.method not in contract.idempotent:
-        if sent.key is None or not contract.idempotency.trusted:
-            return f"{contract.name} gives no way to ask after a write without a key it honours."
-        if today - sent.at >= contract.idempotency.retention:
+    age = today - sent.at
+    if sent.key is not None and contract.idempotency.trusted:
+        if age >= contract.idempotency.retention:
             kept = contract.idempotency.retention / 3600
             return f"The key is older than the {kept:g} h that {contract.name} keeps keys."
+    elif sent.method not in contract.idempotent:
+        return f"{contract.name} gives no way to ask after a write without a key it honours."
+    elif age >= REPEATED_WITHIN:
+        return f"A {sent.method} that old might undo what somebody has done since: read it instead."
     if sent.body is None:
         return "The body was not kept (a stream, too large, or it held a secret): give it again."
     if not sent.url_whole:
