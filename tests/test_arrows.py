@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 FLOORS = [
     "model",
-    "errors events headers redaction contract actions",
+    "errors events headers ids redaction contract actions",
     "policy dialects",
     "flows drive",
     "clients server stores hooks journal testing",

@@ -254,8 +254,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
     is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests
     only, so that one that was cut short did nothing. `exceptions` puts an API's own classes in
-    the places of failwell's, `deadline_error` in that of `DeadlineExceededError`; each must derive from the
-    class it stands for.
+    the places of failwell's, `deadline_error` in that of `DeadlineExceededError`; each must derive
+    from the class it stands for.
     """
 
     name: str

@@ -18,7 +18,6 @@ from failwell.errors import FailwellError
 from failwell.flows.call import Terms, call
 from failwell.flows.lookup import look_up
 from failwell.model import Outcome, Request, Response, Sent
-from failwell.policy.idempotency import why_not_again
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +40,9 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float) -> Flow[Settled]:
     """What became of `sent`; `now` is in monotonic seconds, `today` the time of day (epoch)."""
+    # Imported here, for most programs never settle: it holds the server's records, too.
+    from failwell.policy.idempotency import why_not_again
+
     refusal = why_not_again(terms.contract, sent, today)
     if refusal is None:
         age = max(today - sent.at, 0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from failwell.contract import Contract
 from failwell.journal import Journal
-from failwell.server.context import serving
+from failwell.server.context import begin_serving, end_serving
 from failwell.server.exchange import Answer, Exchange
 from failwell.server.idempotent import idempotent
 from failwell.server.types import App, Fields, Message, Receive, Scope, SendMessage
@@ -46,14 +46,16 @@ def wrap(app: App, contract: Contract, *, journal: Journal | None = None) -> App
         exchange = Exchange(contract, scope["method"], path, fields, journal, scope.get(_KNOWN))
         scope[_KNOWN] = exchange.context
         answering = _Answering(exchange, send)
+        token = begin_serving(exchange.context)
         try:
-            with serving(exchange.context):
-                await app(scope, receive, answering.send)
+            await app(scope, receive, answering.send)
         except Exception as error:
             if not await answering.fail(error):
                 raise
         else:
             await answering.end()
+        finally:
+            end_serving(token)
 
     return wrapped
 
@@ -65,7 +67,7 @@ class _Answering:
         self._exchange = exchange
         self._send = send
         self._started = False
-        self._is_events = False
+        self._fields: Fields = []
         self._held: Message | None = None
         self._body = bytearray()
 
@@ -75,10 +77,9 @@ class _Answering:
             if message["status"] >= 400:
                 self._held = message
                 return
-            fields = self._exchange.signed(message.get("headers", ()))
+            self._fields = self._exchange.signed(message.get("headers", ()))
             self._started = True
-            self._is_events = _is_events(fields)
-            message = {**message, "headers": fields}
+            message = {**message, "headers": self._fields}
         elif self._held is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body", False) and self._held["status"] != 500:
@@ -101,10 +102,11 @@ class _Answering:
             await self._give(self._exchange.of_exception(error, fields))
             return True
         last_words = self._exchange.broken_off(error)
-        if self._is_events:
+        is_events = _is_events(self._fields)
+        if is_events:
             said = b"event: error\ndata: %b\n\n" % last_words
             await self._send({"type": "http.response.body", "body": said})
-        return self._is_events
+        return is_events
 
     async def _finish(self, held: Message) -> None:
         self._held = None

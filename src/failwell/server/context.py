@@ -5,41 +5,38 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
+from functools import lru_cache
 
 import msgspec
 
+from failwell.headers import parse_traceparent
 from failwell.model import Failure
+from failwell.server.types import Fields
 from failwell.server.write import Write
 
 
 class RequestContext:
     """One request. `headers` go out with its answer, whichever it is: a success, an error, a
     replay, an unhandled exception. `route` and `caller` are for the journal, for whoever knows
-    them to set. `trace_id` is the caller's (W3C Trace Context)."""
+    them to set; `asked` are the header fields that came with it."""
 
-    __slots__ = (
-        "_failed_at",
-        "caller",
-        "headers",
-        "idempotency_key",
-        "is_written",
-        "request_id",
-        "route",
-        "trace_id",
-    )
+    __slots__ = ("_failed_at", "asked", "caller", "headers", "is_written", "request_id", "route")
 
-    def __init__(
-        self, request_id: str, trace_id: str | None = None, idempotency_key: str | None = None
-    ) -> None:
+    def __init__(self, request_id: str, asked: Fields) -> None:
         self.request_id = request_id
-        self.trace_id = trace_id
-        self.idempotency_key = idempotency_key
+        self.asked = asked
         self.route: str | None = None
         self.caller: str | None = None
         self.is_written = False
         self.headers: dict[str, str] = {}
         self._failed_at: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the request belongs to (W3C Trace Context); None where it says of none."""
+        given = lines("traceparent", self.asked)
+        return parse_traceparent(given[0]) if len(given) == 1 else None
 
     def signed(self, failure: Failure) -> Failure:
         """The failure with this request's id and the time of day: the same however often asked."""
@@ -52,24 +49,34 @@ class RequestContext:
         )
 
 
+def lines(name: str, fields: Fields) -> list[str]:
+    """The values of the header lines of this name."""
+    wanted = name.lower().encode("latin-1")
+    return [value.decode("latin-1") for key, value in fields if key.lower() == wanted]
+
+
 def _timestamp() -> str:
     now = time.time()
-    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-    return f"{seconds}.{int(now % 1 * 1000):03d}Z"
+    return f"{_to_the_second(int(now))}.{int(now % 1 * 1000):03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _to_the_second(now: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
 
 
 _write: ContextVar[Write | None] = ContextVar("failwell_write", default=None)
 _request: ContextVar[RequestContext | None] = ContextVar("failwell_request", default=None)
 
 
-@contextmanager
-def serving(request: RequestContext) -> Generator[None]:
-    """Make it the request that the code inside is serving."""
-    token = _request.set(request)
-    try:
-        yield
-    finally:
-        _request.reset(token)
+def begin_serving(request: RequestContext) -> Token[RequestContext | None]:
+    """From here on it is the request that the code serves, until `end_serving`."""
+    return _request.set(request)
+
+
+def end_serving(token: Token[RequestContext | None]) -> None:
+    """The request that was served before, if any, is served again."""
+    _request.reset(token)
 
 
 def current() -> RequestContext | None:

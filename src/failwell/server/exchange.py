@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,11 @@ import msgspec
 from failwell import redaction
 from failwell.contract import Contract
 from failwell.dialects import generic
-from failwell.headers import OUTCOME, dump_retry_after, parse_traceparent
+from failwell.headers import OUTCOME, dump_retry_after
+from failwell.ids import minted
 from failwell.model import Failure, Headers, Outcome, Response
 from failwell.policy.disclosure import failure_of, foreign, proves
-from failwell.server.context import RequestContext
+from failwell.server.context import RequestContext, lines
 from failwell.server.types import Fields
 
 if TYPE_CHECKING:
@@ -54,12 +55,9 @@ class Exchange:
         self._contract = contract
         self._method = method
         self._path = path
-        self._asked = fields
         self._journal = journal
         self._began = time.time()
-        self.context = known or RequestContext(
-            request_id(contract, fields), trace_id(fields), _key(contract, fields)
-        )
+        self.context = known or RequestContext(request_id(contract, fields), fields)
 
     def of_answer(self, status: int, fields: Fields, body: bytes) -> Answer:
         """An answer of 400 and above that the app gave: as it is where it is in the contract's
@@ -102,16 +100,21 @@ class Exchange:
 
     def signed(self, fields: Any) -> Fields:
         """The header fields with those that every answer of this request carries."""
-        name = self._contract.request_ids.header.lower().encode("latin-1")
-        ours = [(name, self.context.request_id.encode("latin-1"))]
-        for key, value in self.context.headers.items():
-            ours.append((key.lower().encode("latin-1"), value.encode("latin-1")))
-        names = {pair[0] for pair in ours}
-        return [pair for pair in fields if pair[0].lower() not in names] + ours
+        name = _name_of(self._contract)
+        own_id = (name, self.context.request_id.encode("latin-1"))
+        if not self.context.headers:
+            return [*[pair for pair in fields if pair[0].lower() != name], own_id]
+        ours = {k.lower().encode("latin-1"): v for k, v in self.context.headers.items()}
+        signed = [
+            pair for pair in fields if pair[0].lower() not in ours and pair[0].lower() != name
+        ]
+        return [*signed, *((k, v.encode("latin-1")) for k, v in ours.items()), own_id]
 
     def _rendered(self, failure: Failure, fields: Fields, error: Exception | None = None) -> Answer:
         outcome = self._outcome(failure.outcome)
-        failure = self.context.signed(msgspec.structs.replace(failure, outcome=outcome))
+        if outcome is not failure.outcome:
+            failure = msgspec.structs.replace(failure, outcome=outcome)
+        failure = self.context.signed(failure)
         self._write_down(failure, error)
         rendered = self._contract.dialect.render(failure)
         fields = [pair for pair in fields if pair[0].lower() not in _REPLACED]
@@ -140,7 +143,9 @@ class Exchange:
         from failwell.journal import of_failure
 
         self.context.is_written = True
-        asked = Headers({k.decode("latin-1"): v.decode("latin-1") for k, v in self._asked})
+        fields = self.context.asked
+        asked = Headers({k.decode("latin-1"): v.decode("latin-1") for k, v in fields})
+        key = lines(self._contract.idempotency.header or "Idempotency-Key", fields)
         entry = of_failure(
             failure,
             side="server",
@@ -152,7 +157,7 @@ class Exchange:
             api=self._contract.name,
             method=self._method,
             route=self.context.route or self._path,
-            idempotency_key=self.context.idempotency_key,
+            idempotency_key=key[0] if len(key) == 1 else None,
             caller=self.context.caller,
             elapsed=time.time() - self._began,
         )
@@ -175,23 +180,13 @@ def _sentence(response: Response) -> str:
 def request_id(contract: Contract, fields: Fields) -> str:
     """The id of a request with these header fields: its own where the contract allows it, else a
     new one."""
-    given = _lines(contract.request_ids.header, fields)
-    if len(given) == 1 and contract.request_ids.allows(given[0]):
-        return given[0]
-    return str(uuid.uuid4())
+    if contract.request_ids.accepts:
+        given = lines(contract.request_ids.header, fields)
+        if len(given) == 1 and contract.request_ids.allows(given[0]):
+            return given[0]
+    return minted()
 
 
-def trace_id(fields: Fields) -> str | None:
-    """The trace that a request belongs to (W3C Trace Context); None where it says of none."""
-    given = _lines("traceparent", fields)
-    return parse_traceparent(given[0]) if len(given) == 1 else None
-
-
-def _key(contract: Contract, fields: Fields) -> str | None:
-    given = _lines(contract.idempotency.header or "Idempotency-Key", fields)
-    return given[0] if len(given) == 1 else None
-
-
-def _lines(name: str, fields: Fields) -> list[str]:
-    wanted = name.lower().encode("latin-1")
-    return [value.decode("latin-1") for key, value in fields if key.lower() == wanted]
+@lru_cache(maxsize=64)
+def _name_of(contract: Contract) -> bytes:
+    return contract.request_ids.header.lower().encode("latin-1")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal
 
@@ -16,6 +15,7 @@ from failwell.contract import Contract
 from failwell.drive import Rim, adrive
 from failwell.flows.serve import Served, Terms, serve
 from failwell.headers import parse_idempotency_key
+from failwell.ids import minted
 from failwell.model import Headers, Request, Response
 from failwell.policy.idempotency import Renew, fingerprint, slot
 from failwell.server.context import current, writing
@@ -131,7 +131,7 @@ class idempotent:  # noqa: N801
             contract=self._contract,
             slot=slot(caller, method, path, key),
             fingerprint=fingerprint(method, path, query, media, body),
-            token=uuid.uuid4().hex,
+            token=minted(),
             lease=self._lease,
             wait=self._wait,
             transactional=self._transactional,

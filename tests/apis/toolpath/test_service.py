@@ -605,6 +605,29 @@ def test_a_stopped_store_is_an_unexpected_error(
     assert town.created["parts"] == before["parts"] + 1
 
 
+def test_a_write_that_breaks_in_the_middle_is_undone(
+    town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6: an exception in the middle of a write rolls it back and uses nothing up: the same key
+    goes through afterwards, once."""
+    before, key = town.created, str(uuid.uuid4())
+    add_part = Records.add_part
+
+    def broken(self: Records, *fields: Any) -> Any:
+        add_part(self, *fields)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "add_part", broken)
+        for _ in range(2):
+            response = town.call("POST", "/parts", idem=key, json=town.new_part())
+            assert "disk" not in error_of(response, 500, "internal_error")
+            assert "idempotent-replayed" not in response.headers
+    assert town.created == before
+    assert town.call("POST", "/parts", idem=key, json=town.new_part()).status_code == 202
+    assert town.created["parts"] == before["parts"] + 1
+
+
 def test_without_the_engine_a_write_leaves_no_trace(town: Any, part: str) -> None:
     """Box 8: `internal_error` as 503: the Engine is really stopped, nothing was created, nothing
     is used up: the same key goes through when it is back, as if for the first time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
 from failwell.flows.call import Terms
 from failwell.headers import check_idempotency_key
+from failwell.ids import minted
 from failwell.model import Request, Response
 from failwell.policy import deadline, evidence
 
@@ -91,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         key, extra = (None, {}) if is_read else self._key(native, options)
         ids = self.contract.request_ids
         if ids.accepts and not _has(native.headers, ids.header):
-            extra[ids.header] = _minted()
+            extra[ids.header] = minted()
         watched = self.contract.whole_requests and not is_read
         is_plain = isinstance(native.stream, httpx2.ByteStream)
         body = None if is_plain and not watched else _tracked(native)
@@ -119,7 +119,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             key = self.key.take()
         if key is None and native.method not in rules.methods:
             return None, {}
-        key = _minted() if key is None else _checked_key(key)
+        key = minted() if key is None else _checked_key(key)
         return key, {rules.header: key}
 
 
@@ -182,14 +182,6 @@ def _has(fields: httpx2.Headers, name: str) -> bool:
     in which encoding they are, before it looks for text."""
     wanted = name.lower().encode()
     return wanted in [key.lower() for key, _ in fields.raw]
-
-
-def _minted() -> str:
-    """A new id: a random UUID (RFC 9562 version 4), spelled without the `uuid` module, which takes
-    longer than the rest of making a call ready."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _shallow(native: httpx2.Request) -> httpx2.Request:
