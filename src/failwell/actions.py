@@ -8,7 +8,7 @@ end to end.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -107,8 +107,8 @@ class Update(msgspec.Struct, Generic[A], frozen=True):
         return answer
 
 
-Action = Send | Wait | Emit | Update[Any]
-Flow = Generator[Action, tuple[Any, float], T]
+Action: TypeAlias = "Send | Wait | Emit | Update[Any]"
+Flow = Generator["Action", tuple[Any, float], T]
 
 Sender = Callable[[Send], Reply]
 AsyncSender = Callable[[Send], Awaitable[Reply]]

@@ -106,6 +106,11 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         return self.header is not None and self.keys != "ignored"
 
     @property
+    def carried(self) -> frozenset[str]:
+        """The headers of a replay: `replays`, and the coding without which no body can be read."""
+        return self.replays | {"content-encoding"}
+
+    @property
     def entries(self) -> tuple[tuple[str, int], ...]:
         """The entries of the catalogue that these rules name."""
         named = (self.missing, self.conflict, self.mismatch, self.running)

@@ -8,6 +8,7 @@ A handler that commits its answer with its effects leaves no doubt at all.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -58,15 +59,19 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 class Served(msgspec.Struct, frozen=True):
     """The answer to give. `from_record` says that it is the record's and not the handler's own,
-    `replayed` that it was given before."""
+    `replayed` that it was given before. `outcome` is what the handler's own answer lacks, and
+    `error` what the handler raised after its answer was committed."""
 
     answer: Stored
     from_record: bool
     replayed: bool = False
+    outcome: Outcome | None = None
+    error: Exception | None = None
 
 
 def serve(request: Request, terms: Terms, now: float) -> Flow[Served]:
-    """The handler's answer, or the one that it gave before; `now` is in monotonic seconds.
+    """The handler's answer, or the one that it gave before; `now` is in monotonic seconds. A
+    request that is sent without its key runs without protection.
 
     Raises the contract's conflict for a key that came with another body, whose first request is
     still running when `wait` is over, or whose first request ended without a word; its 503 where
@@ -77,13 +82,15 @@ def serve(request: Request, terms: Terms, now: float) -> Flow[Served]:
     except StoreError as error:
         return (yield from _unprotected(request, terms, error))
     if replay is not None:
-        return Served(_as_replayed(terms, replay), from_record=True, replayed=True)
+        return _again(terms, replay)
     try:
-        reply, _ = yield from Send(request, 1)
+        reply, now = yield from Send(request, 1)
     except Exception as error:
         return (yield from _failed(terms, error))
     assert isinstance(reply, Response), Fault
     answer = _stored(terms.contract, reply)
+    if terms.transactional and reply.status >= 400:
+        return (yield from _refused(terms, reply, answer))
     if _left_nothing(terms.contract, reply):
         yield from _noted(terms, Release(token=terms.token))
     else:
@@ -95,6 +102,7 @@ def _unprotected(request: Request, terms: Terms, error: StoreError) -> Flow[Serv
     """The store is down before anything was started."""
     if terms.on_outage == "refuse":
         yield from Emit(StoreFailed(error, "keyed writes are refused"))
+        yield from _given_back(terms)
         entry = terms.contract.of_status(503)
         raise terms.contract.refusal(
             entry,
@@ -103,9 +111,15 @@ def _unprotected(request: Request, terms: Terms, error: StoreError) -> Flow[Serv
             outcome=Outcome.NOT_STARTED,
         )
     yield from Emit(StoreFailed(error, "keyed writes run without protection"))
-    reply, _ = yield from Send(request, 1)
+    reply, _ = yield from Send(msgspec.structs.replace(request, key=None), 1)
     assert isinstance(reply, Response), Fault
     return Served(_stored(terms.contract, reply), from_record=False)
+
+
+def _given_back(terms: Terms) -> Flow[None]:
+    """A claim may have been written although its writer was told that it was not."""
+    with contextlib.suppress(StoreError):
+        yield from Update(terms.slot, Release(token=terms.token))
 
 
 def _failed(terms: Terms, error: Exception) -> Flow[Served]:
@@ -114,17 +128,59 @@ def _failed(terms: Terms, error: Exception) -> Flow[Served]:
     if not terms.transactional:
         yield from _after(terms, failure)
         raise error
-    try:
-        committed, _ = yield from Update(terms.slot, Conclude(token=terms.token))
-    except StoreError as down:
-        yield from Emit(StoreFailed(down, "what became of a write stays unknown"))
-        raise error from None
-    if committed is not None:
-        return Served(committed, from_record=True)
+    served = yield from _concluded(terms, error)
+    if served is not None:
+        return served
     if failure.outcome is not None and failure.outcome.nothing_done:
         raise error
     undone = msgspec.structs.replace(failure, outcome=Outcome.ROLLED_BACK)
     raise terms.contract.error(undone) from error
+
+
+def _refused(terms: Terms, reply: Response, answer: Stored) -> Flow[Served]:
+    """The handler has answered with an error, as a framework does that catches exceptions: the
+    same as if it had raised."""
+    served = yield from _concluded(terms, None)
+    if served is not None:
+        return served
+    stated = proves(terms.contract, reply, terms.contract.dialect.parse(reply))
+    is_said = stated is not None and stated.nothing_done
+    return Served(answer, from_record=False, outcome=None if is_said else Outcome.ROLLED_BACK)
+
+
+def _concluded(terms: Terms, error: Exception | None) -> Flow[Served | None]:
+    """The committed answer of a handler that has failed, or that of whoever took its key over;
+    None where nothing is left of it."""
+    try:
+        left, now = yield from Update(terms.slot, Conclude(token=terms.token))
+    except StoreError as down:
+        yield from Emit(StoreFailed(down, "what became of a write stays unknown"))
+        if error is not None:
+            raise error from None
+        raise terms.contract.refusal(
+            terms.contract.of_status(500), outcome=Outcome.UNKNOWN
+        ) from None
+    match left:
+        case Replay(committed):
+            return Served(committed, from_record=True, error=error)
+        case Refuse():
+            return (yield from _instead(terms, now))
+        case _:
+            return None
+
+
+def _instead(terms: Terms, now: float) -> Flow[Served | None]:
+    """What the request that has the key now makes of it: this one came too late, left nothing,
+    and is the same write."""
+    replay = yield from _claim(terms, now)
+    if replay is not None:
+        return _again(terms, replay)
+    yield from _noted(terms, Release(token=terms.token))
+    return None
+
+
+def _again(terms: Terms, replay: Stored) -> Served:
+    return Served(_as_replayed(terms, replay), from_record=True, replayed=True)
 
 
 def _noted(terms: Terms, change: Complete | Release) -> Flow[None]:
@@ -143,10 +199,19 @@ def _as_replayed(terms: Terms, answer: Stored) -> Stored:
     said = terms.contract.fail(*rules.conflict, message=_REFUSALS["done"], outcome=Outcome.APPLIED)
     rendered = terms.contract.dialect.render(terms.signed(said.failure))
     body: dict[str, Any] = msgspec.json.decode(rendered.body or b"{}")
-    body["result"] = msgspec.Raw(answer.body or b"null")
+    body["result"] = _result(answer.body)
     fields = {**rendered.headers, OUTCOME: Outcome.APPLIED.value}
     body_bytes = msgspec.json.encode(body)
     return Stored(status=rendered.status, headers=tuple(fields.items()), body=body_bytes)
+
+
+def _result(body: bytes) -> Any:
+    """A first answer as a JSON value: as it is where it is JSON, and as text where it is not."""
+    try:
+        msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return body.decode("utf-8", "replace") or None
+    return msgspec.Raw(body)
 
 
 def _claim(terms: Terms, now: float) -> Flow[Stored | None]:
@@ -224,7 +289,7 @@ def _left_nothing(contract: Contract, response: Response) -> bool:
 
 def _stored(contract: Contract, response: Response) -> Stored:
     fields: list[tuple[str, str]] = response.native or list(response.headers.items())
-    allowed = contract.idempotency.replays | {OUTCOME.lower()}
+    allowed = contract.idempotency.carried | {OUTCOME.lower()}
     return Stored(
         status=response.status,
         headers=tuple((name, value) for name, value in fields if name.lower() in allowed),

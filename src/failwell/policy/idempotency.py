@@ -124,7 +124,7 @@ class Refuse(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the key for a request, or say why not.
+    """Take the key for a request, or say why not. To take it twice is to take it once.
 
     `lease` and `retention` are in seconds. `rerun` lets a request whose holder is gone run again:
     only for handlers whose effects vanish with them.
@@ -148,6 +148,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         if record.answer is not None:
             done = Replay(record.answer) if record.answer.whole else Refuse("unkept")
             return Step(record, done)
+        if record.token == self.token:
+            return Step(self._fresh(now), Run(), self.retention)
         if record.lease_ends > now and not record.uncertain:
             return Step(record, Refuse("running", record.lease_ends - now))
         if self.rerun:
@@ -212,8 +214,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conclude(msgspec.Struct, frozen=True, kw_only=True):
-    """The holder has failed. Answers what it had committed with its effects; where that is
-    nothing, it has left nothing, and the key is given back."""
+    """The holder, which commits its answer with its effects, has failed. What did it leave?
+
+    Answers `Replay` with what it had committed; `Run` where that is nothing, and the key is given
+    back; `Refuse` ("running") where it came too late, and the key is in other hands.
+    """
 
     token: str
 
@@ -221,10 +226,14 @@ class Conclude(msgspec.Struct, frozen=True, kw_only=True):
     def record_type(self) -> type[Record]:
         return Record
 
-    def __call__(self, record: Record | None, now: float) -> Step[Record, Stored | None]:
-        if record is not None and record.token == self.token and record.answer is not None:
-            return Step(record, record.answer)
-        return Step(None if _holds(record, self.token) else record, None)
+    def __call__(self, record: Record | None, now: float) -> Step[Record, Run | Replay | Refuse]:
+        if record is None:
+            return Step(None, Run())
+        if record.token != self.token:
+            return Step(record, Refuse("running", max(0.0, record.lease_ends - now)))
+        if record.answer is not None:
+            return Step(record, Replay(record.answer))
+        return Step(None, Run())
 
 
 def _holds(record: Record | None, token: str) -> bool:

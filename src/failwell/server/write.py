@@ -62,7 +62,7 @@ class Write:
         content, media = _encoded(body)
         fields = {"content-type": media} if media else {}
         fields |= {name.lower(): value for name, value in headers}
-        allowed = self._contract.idempotency.replays
+        allowed = self._contract.idempotency.carried
         return Complete(
             token=self._token,
             answer=Stored(

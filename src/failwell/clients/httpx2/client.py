@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 import httpx2
 import msgspec
 
-from failwell import redaction, stores
+from failwell import redaction
 from failwell.actions import AsyncStore, Send, Store
 from failwell.clients.httpx2.attempt import (
     answer,
@@ -59,6 +59,8 @@ class _Configured:
         sleep: Callable[[float], object],
     ) -> None:
         if isinstance(store, str):
+            from failwell import stores
+
             store = stores.open(store)
         rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store)
         self._settings = Settings(contract=contract, policy=policy, rim=rim)
