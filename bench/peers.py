@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -23,8 +24,7 @@ def httpware_over(mock: httpx2.MockTransport, *, sync: bool) -> Any:
 
 
 def clientwright_over(mock: httpx2.MockTransport, *, sync: bool) -> Any:
-    import clientwright  # type: ignore[import-not-found]
-
+    clientwright: Any = importlib.import_module("clientwright")
     build = clientwright.build_sync if sync else clientwright.build
     client = build("httpx2", clientwright.ClientConfig(service_name="bench"))
     client._transport._inner = mock

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failwell import GENERIC
 from failwell.contract import Dialect
 from failwell.dialects import Flat, Generic, Nested, Problem, generic, issues
-from failwell.model import Failure, Headers, Issue, Response, kind_of
+from failwell.model import Failure, Headers, Issue, Outcome, Request, Response, kind_of
+from failwell.policy import evidence
 
 ALL: list[Dialect] = [
     Generic(),
@@ -195,3 +197,17 @@ def test_issues_are_bounded() -> None:
     many = [{"message": str(number)} for number in range(10_000)]
     assert issues.read(many) == tuple(Issue(message=str(number)) for number in range(100))
     assert len(issues.read({str(n): ["x"] * 50 for n in range(100)})) == 100
+
+
+def test_an_outcome_in_an_undeclared_body_is_not_evidence() -> None:
+    """Some other API's word `outcome` must not lead to a second order."""
+    said = {"title": "Failed", "status": 500, "outcome": "not_started"}
+    body = json.dumps(said).encode()
+    fields = Headers({"content-type": "application/problem+json"})
+    verdict = evidence.judge(
+        GENERIC,
+        Request(method="POST", url="http://x"),
+        Response(status=500, headers=fields, body=body),
+    )
+    assert verdict is not None
+    assert verdict.outcome is Outcome.UNKNOWN

@@ -47,7 +47,10 @@ _TAG = r"(?is)<(script|style)\b.*?</\1\s*>|<(?:!|/?[a-z])[^>]*(?:>|$)"
 
 
 class Generic(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads any error body; renders problem documents (RFC 9457)."""
+    """Reads any error body; renders problem documents (RFC 9457).
+
+    A member `outcome` is not believed: nobody has said what this API means by it.
+    """
 
     media_type: str = "application/problem+json"
 
@@ -85,7 +88,9 @@ def _from_json(response: Response) -> Failure | None:
     if not isinstance(decoded, dict):
         return None
     if media_type(response.headers.get("content-type")) == _problem.media_type:
-        return _problem.parse(response) or _from_object(response, cast("dict[str, Any]", decoded))
+        problem = _problem.parse(response)
+        if problem is not None:
+            return msgspec.structs.replace(problem, outcome=None)
     return _from_object(response, cast("dict[str, Any]", decoded))
 
 

@@ -128,9 +128,13 @@ def _failed(terms: Terms, error: Exception) -> Flow[Served]:
     if not terms.transactional:
         yield from _after(terms, failure)
         raise error
-    served = yield from _concluded(terms, error)
+    try:
+        served = yield from _concluded(terms)
+    except StoreError as down:
+        yield from Emit(StoreFailed(down, "what became of a write stays unknown"))
+        raise error from error.__cause__
     if served is not None:
-        return served
+        return msgspec.structs.replace(served, error=error)
     if failure.outcome is not None and failure.outcome.nothing_done:
         raise error
     undone = msgspec.structs.replace(failure, outcome=Outcome.ROLLED_BACK)
@@ -140,42 +144,31 @@ def _failed(terms: Terms, error: Exception) -> Flow[Served]:
 def _refused(terms: Terms, reply: Response, answer: Stored) -> Flow[Served]:
     """The handler has answered with an error, as a framework does that catches exceptions: the
     same as if it had raised."""
-    served = yield from _concluded(terms, None)
+    try:
+        served = yield from _concluded(terms)
+    except StoreError as down:
+        yield from Emit(StoreFailed(down, "what became of a write stays unknown"))
+        return Served(answer, from_record=False, outcome=Outcome.UNKNOWN)
     if served is not None:
         return served
-    stated = proves(terms.contract, reply, terms.contract.dialect.parse(reply))
-    is_said = stated is not None and stated.nothing_done
+    is_said = _left_nothing(terms.contract, reply)
     return Served(answer, from_record=False, outcome=None if is_said else Outcome.ROLLED_BACK)
 
 
-def _concluded(terms: Terms, error: Exception | None) -> Flow[Served | None]:
-    """The committed answer of a handler that has failed, or that of whoever took its key over;
-    None where nothing is left of it."""
-    try:
-        left, now = yield from Update(terms.slot, Conclude(token=terms.token))
-    except StoreError as down:
-        yield from Emit(StoreFailed(down, "what became of a write stays unknown"))
-        if error is not None:
-            raise error from None
-        raise terms.contract.refusal(
-            terms.contract.of_status(500), outcome=Outcome.UNKNOWN
-        ) from None
+def _concluded(terms: Terms) -> Flow[Served | None]:
+    """The committed answer of a handler that has failed, or that of whoever took its key over, for
+    it is the same write; None where nothing is left of it."""
+    left, now = yield from Update(terms.slot, Conclude(token=terms.token))
     match left:
-        case Replay(committed):
-            return Served(committed, from_record=True, error=error)
-        case Refuse():
-            return (yield from _instead(terms, now))
-        case _:
+        case Run():
             return None
-
-
-def _instead(terms: Terms, now: float) -> Flow[Served | None]:
-    """What the request that has the key now makes of it: this one came too late, left nothing,
-    and is the same write."""
-    replay = yield from _claim(terms, now)
+        case Replay(committed):
+            return Served(committed, from_record=True)
+        case Refuse():
+            replay = yield from _claim(terms, now)
     if replay is not None:
         return _again(terms, replay)
-    yield from _noted(terms, Release(token=terms.token))
+    yield from Update(terms.slot, Release(token=terms.token))
     return None
 
 

@@ -9,30 +9,21 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal
 
-from failwell import stores
 from failwell.actions import AsyncStore, Send, Store
 from failwell.contract import Contract
 from failwell.drive import Rim, adrive
 from failwell.flows.serve import Served, Terms, serve
-from failwell.headers import parse_idempotency_key
-from failwell.ids import minted
 from failwell.model import Headers, Request, Response
-from failwell.policy.idempotency import Renew, fingerprint, slot
-from failwell.server.context import current, writing
+from failwell.policy.idempotency import Renew
+from failwell.server.context import writing
+from failwell.server.guard import KEPT_ANSWER, Asked, Guard, fields_of, opened, single_tenant
 from failwell.server.outage import Outage
-from failwell.server.types import App, Fields, Message, Receive, Scope, SendMessage
-from failwell.server.write import Write
+from failwell.server.types import App, Message, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
 
 logger = logging.getLogger("failwell.server")
 
-KEPT_ANSWER = 1024 * 1024
-"""Bytes of an answer that are kept for replays."""
-
-
-def single_tenant(scope: object) -> str:
-    """The caller of a service that has only one: give it where callers need not be told apart."""
-    return "single tenant"
+__all__ = ["idempotent", "single_tenant"]
 
 
 class idempotent:  # noqa: N801
@@ -68,29 +59,24 @@ class idempotent:  # noqa: N801
         on_error: Literal["keep", "release"] = "keep",
         on_outage: Literal["refuse", "run"] = "refuse",
     ) -> None:
-        if lease <= 0 or wait < 0:
-            raise ValueError(f"lease={lease!r}, wait={wait!r}: lease above 0, wait 0 or more")
-        for code in contract.idempotency.entries:
-            contract.entry(*code)
-        self._store = unblocked(stores.open(store) if isinstance(store, str) else store)
-        self._contract = contract
+        self._guard = Guard(
+            contract,
+            lease=lease,
+            wait=wait,
+            transactional=transactional,
+            on_error=on_error,
+            on_outage=on_outage,
+        )
+        self._store = unblocked(opened(store))
         self._caller = caller
-        self._lease = lease
-        self._wait = wait
-        self._transactional = transactional
-        self._on_error: Literal["keep", "release"] = on_error
-        self._on_outage: Literal["refuse", "run"] = on_outage
         self._rim = Rim(sleep=asyncio.sleep, store=self._store, hooks=(Outage(logger),))
 
     def __call__(self, app: App) -> App:
         """The app, whose keyed writes run once."""
 
         async def once(scope: Scope, receive: Receive, send: SendMessage) -> None:
-            rules = self._contract.idempotency
-            if scope["type"] != "http" or scope["method"] not in rules.methods:
-                await app(scope, receive, send)
-                return
-            key = key_of(self._contract, scope["headers"])
+            is_http = scope["type"] == "http"
+            key = self._guard.key_of(scope["method"], scope["headers"]) if is_http else None
             if key is None:
                 await app(scope, receive, send)
                 return
@@ -102,11 +88,11 @@ class idempotent:  # noqa: N801
         self, app: App, scope: Scope, receive: Receive, send: SendMessage, key: str
     ) -> None:
         body = await _read(receive)
-        terms = self._terms(scope, key, body)
+        terms = self._guard.terms(self._asked(scope, key, body))
         handler = _Handler(app, scope, receive, send, body)
-        write = Write(key, self._contract, terms.slot, terms.token)
 
-        async def run(_: Send) -> Response:
+        async def run(send: Send) -> Response:
+            write = self._guard.write(terms, send.request.key)
             async with self._held(terms):
                 with writing(write):
                     return await handler.run()
@@ -118,26 +104,16 @@ class idempotent:  # noqa: N801
         else:
             await handler.finish()
 
-    def _terms(self, scope: Scope, key: str, body: bytes) -> Terms:
-        method, path = scope["method"], scope["path"]
-        query = scope.get("query_string", b"").decode("latin-1")
+    def _asked(self, scope: Scope, key: str, body: bytes) -> Asked:
         fields = {k.lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        media = fields.get(b"content-type", "")
-        request = current()
-        caller = self._caller(scope)
-        if request is not None and request.caller is None:
-            request.caller = fingerprint("", "", "", "", caller.encode())[:16]
-        return Terms(
-            contract=self._contract,
-            slot=slot(caller, method, path, key),
-            fingerprint=fingerprint(method, path, query, media, body),
-            token=minted(),
-            lease=self._lease,
-            wait=self._wait,
-            transactional=self._transactional,
-            on_error=self._on_error,
-            on_outage=self._on_outage,
-            signed=request.signed if request else lambda failure: failure,
+        return Asked(
+            caller=self._caller(scope),
+            method=scope["method"],
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            media=fields.get(b"content-type", ""),
+            body=body,
+            key=key,
         )
 
     @contextlib.asynccontextmanager
@@ -150,9 +126,9 @@ class idempotent:  # noqa: N801
             beat.cancel()
 
     async def _heartbeat(self, terms: Terms) -> None:
-        renewal = Renew(token=terms.token, lease=self._lease)
+        renewal = Renew(token=terms.token, lease=terms.lease)
         while True:
-            await asyncio.sleep(self._lease / 3)
+            await asyncio.sleep(terms.lease / 3)
             try:
                 held = self._store.update(terms.slot, renewal)
                 if isinstance(held, Awaitable):
@@ -161,36 +137,8 @@ class idempotent:  # noqa: N801
                 logger.exception("the lease of a running write could not be renewed")
 
 
-def key_of(contract: Contract, fields: Fields) -> str | None:
-    """The key of a request with these header fields; None where it has none and needs none.
-
-    Raises the contract's own failure for a key that is malformed, or missing where it is required.
-    """
-    rules = contract.idempotency
-    name = (rules.header or "Idempotency-Key").lower().encode()
-    lines = [value.decode("latin-1") for field, value in fields if field.lower() == name]
-    try:
-        key = parse_idempotency_key(lines)
-    except ValueError as error:
-        raise contract.fail(*rules.missing, message=str(error)) from None
-    if key is None and rules.keys == "required":
-        message = f"The {rules.header} header is missing: every write needs one"
-        raise contract.fail(*rules.missing, message=message)
-    return key
-
-
-def replayed(served: Served) -> list[tuple[str, str]]:
-    """The header fields of an answer that is given out of the record."""
-    fields = list(served.answer.headers)
-    if served.replayed:
-        fields.append(("idempotent-replayed", "true"))
-    if served.answer.status not in (204, 304):
-        fields.append(("content-length", str(len(served.answer.body))))
-    return fields
-
-
 async def _give(served: Served, send: SendMessage) -> None:
-    fields = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in replayed(served)]
+    fields = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in fields_of(served)]
     await send({"type": "http.response.start", "status": served.answer.status, "headers": fields})
     await send({"type": "http.response.body", "body": served.answer.body})
 
