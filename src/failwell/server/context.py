@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
+from failwell.contract import Contract
 from failwell.headers import parse_traceparent
 from failwell.model import Failure
 from failwell.server.types import Fields
@@ -19,12 +20,26 @@ from failwell.server.write import Write
 class RequestContext:
     """One request. `headers` go out with its answer, whichever it is: a success, an error, a
     replay, an unhandled exception. `route` and `caller` are for the journal, for whoever knows
-    them to set; `asked` are the header fields that came with it."""
+    them to set; `asked` are the header fields that came with it, `contract` is what it is served
+    under. `raised` is an exception that the framework has made an answer of by itself: whoever
+    knows it sets it, so that the answer can say what was meant."""
 
-    __slots__ = ("_failed_at", "asked", "caller", "headers", "is_written", "request_id", "route")
+    __slots__ = (
+        "_failed_at",
+        "asked",
+        "caller",
+        "contract",
+        "headers",
+        "is_written",
+        "raised",
+        "request_id",
+        "route",
+    )
 
-    def __init__(self, request_id: str, asked: Fields) -> None:
+    def __init__(self, request_id: str, asked: Fields, contract: Contract) -> None:
         self.request_id = request_id
+        self.contract = contract
+        self.raised: Exception | None = None
         self.asked = asked
         self.route: str | None = None
         self.caller: str | None = None

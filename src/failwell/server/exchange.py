@@ -57,7 +57,7 @@ class Exchange:
         self._path = path
         self._journal = journal
         self._began = time.time()
-        self.context = known or RequestContext(request_id(contract, fields), fields)
+        self.context = known or RequestContext(request_id(contract, fields), fields, contract)
 
     def of_answer(self, status: int, fields: Fields, body: bytes) -> Answer:
         """An answer of 400 and above that the app gave: as it is where it is in the contract's

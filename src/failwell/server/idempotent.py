@@ -91,8 +91,8 @@ class idempotent:  # noqa: N801
         terms = self._guard.terms(self._asked(scope, key, body))
         handler = _Handler(app, scope, receive, send, body)
 
-        async def run(send: Send) -> Response:
-            write = self._guard.write(terms, send.request.key)
+        async def run(action: Send) -> Response:
+            write = self._guard.write(terms, action.request.key)
             async with self._held(terms):
                 with writing(write):
                     return await handler.run()

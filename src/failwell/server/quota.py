@@ -1,4 +1,4 @@
-"""Quotas for ASGI: so many requests for each caller, said on every answer."""
+"""Quotas: so many requests for each caller, said on every answer. `limited` is for ASGI."""
 
 from __future__ import annotations
 
@@ -14,18 +14,53 @@ from failwell.headers import (
 )
 from failwell.policy.quota import Admission, Spend, Window
 from failwell.server import context
-from failwell.server.asgi import App, Receive, Scope, SendMessage
+from failwell.server.guard import opened
+from failwell.server.types import App, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
+
+
+Windows = Sequence[Window] | Callable[[], Sequence[Window]]
+
+
+class Quota:
+    """So many requests for each caller, on any kind of server. `windows` may be a function, for
+    limits that change; `route` is what is counted: what shares a route shares a quota."""
+
+    def __init__(self, contract: Contract, windows: Windows, route: str) -> None:
+        self._contract = contract
+        self._windows = windows if callable(windows) else lambda: windows
+        self._route = route
+
+    def slot(self, caller: str) -> str:
+        """Where the counts of a caller are kept."""
+        return "\n".join(("quota", caller, self._route))
+
+    def spend(self) -> Spend:
+        """One request, as a change of those counts."""
+        return Spend(tuple(self._windows()))
+
+    def tell(self, admission: Admission) -> None:
+        """Say on the answer what is left. Raises the contract's 429 for one too many."""
+        request = context.current()
+        if request is not None:
+            request.headers |= rate_limit_headers(admission, time.time())
+        if not admission.admitted:
+            tightest = admission.tightest.window
+            raise self._contract.refusal(
+                self._contract.of_status(429),
+                message=f"More than {tightest.limit} requests in {tightest.seconds:g} seconds",
+                retry_after=admission.retry_after,
+            )
 
 
 class limited:  # noqa: N801
     """Lets each caller have so many requests: call it with the app (or use it as a Starlette
     middleware), inside authentication.
 
-    `windows` may be a function, for limits that change. `caller(scope)` names who is asking, and
-    `route` what is counted: what shares a route shares a quota. Every answer carries `RateLimit`,
-    `RateLimit-Policy` and the `X-RateLimit-*` trio; one too many raises the contract's own 429
-    with a `Retry-After` that holds.
+    `store` is an object or a URL. `windows` may be a function, for limits that change.
+    `caller(scope)` names who is asking, and `route` what is counted: what shares a route shares a
+    quota. Every answer carries `RateLimit`, `RateLimit-Policy` and the `X-RateLimit-*` trio; one
+    too many raises the contract's own 429 with a `Retry-After` that holds.
 
     Source: draft-ietf-httpapi-ratelimit-headers-11.
     """
@@ -33,47 +68,30 @@ class limited:  # noqa: N801
     def __init__(
         self,
         contract: Contract,
-        store: Store | AsyncStore,
-        windows: Sequence[Window] | Callable[[], Sequence[Window]],
+        store: Store | AsyncStore | str,
+        windows: Windows,
         *,
         caller: Callable[[Scope], str],
         route: str = "all",
     ) -> None:
-        self._store = unblocked(store)
-        self._contract = contract
-        self._windows = windows if callable(windows) else lambda: windows
+        self._store = unblocked(opened(store))
+        self._quota = Quota(contract, windows, route)
         self._caller = caller
-        self._route = route
 
     def __call__(self, app: App) -> App:
         """The app, whose callers have a quota."""
 
         async def counted(scope: Scope, receive: Receive, send: SendMessage) -> None:
             if scope["type"] == "http":
-                self._tell(await self._spend(scope))
+                self._quota.tell(await self._spend(scope))
             await app(scope, receive, send)
 
         return counted
 
     async def _spend(self, scope: Scope) -> Admission:
-        slot = "\n".join(("quota", self._caller(scope), self._route))
-        spent = self._store.update(slot, Spend(tuple(self._windows())))
+        slot = self._quota.slot(self._caller(scope))
+        spent = self._store.update(slot, self._quota.spend())
         return await spent if isinstance(spent, Awaitable) else spent
-
-    def _tell(self, admission: Admission) -> None:
-        """Say on the answer what is left. Raises the contract's 429 for one too many."""
-        request = context.current()
-        if request is not None:
-            request.headers |= rate_limit_headers(admission, time.time())
-        if not admission.admitted:
-            entry = self._contract.of_status(429)
-            tightest = admission.tightest.window
-            raise self._contract.fail(
-                entry.code,
-                entry.status,
-                message=f"More than {tightest.limit} requests in {tightest.seconds:g} seconds",
-                retry_after=admission.retry_after,
-            )
 
 
 def rate_limit_headers(admission: Admission, now: float) -> dict[str, str]:
