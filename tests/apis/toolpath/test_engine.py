@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from failwell.apis.toolpath import engine, step
+from failwell.apis.toolpath import step
 from failwell.apis.toolpath.engine import (
     Engine,
     EngineUnavailableError,
@@ -25,6 +25,7 @@ from failwell.apis.toolpath.engine import (
     Outcome,
     PartTask,
     ProgramTask,
+    session,
 )
 from failwell.apis.toolpath.machining import Estimate, Program
 from failwell.apis.toolpath.step import StepPart
@@ -77,7 +78,7 @@ def is_gone(pid: int) -> bool:
 def fake(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Let the Engine start this script in place of its worker."""
     command = (sys.executable, "-c", script)
-    monkeypatch.setattr(engine, "_command", lambda _: command)
+    monkeypatch.setattr(session, "_command", lambda _: command)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -316,7 +317,7 @@ class TestLoss:
 
     def test_noise(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Garbage among the messages, overlong lines included, is passed over."""
-        monkeypatch.setattr(engine, "_LINE_LIMIT", 65_536)
+        monkeypatch.setattr(session, "_LINE_LIMIT", 65_536)
         fake(monkeypatch, NOISY)
 
         async def scenario(subject: Engine) -> None:
@@ -354,7 +355,7 @@ class TestLoss:
 
     def test_no_such_program(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """A worker that cannot be executed makes ``start`` raise."""
-        monkeypatch.setattr(engine, "_command", lambda _: (str(tmp_path / "absent"),))
+        monkeypatch.setattr(session, "_command", lambda _: (str(tmp_path / "absent"),))
 
         async def scenario() -> None:
             with pytest.raises(EngineUnavailableError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
 import sqlite3
 import tempfile
@@ -50,8 +49,10 @@ from failwell.apis.toolpath.engine import (
 from failwell.apis.toolpath.machining import Estimate, Program
 from failwell.apis.toolpath.records import Key, PartRow, ProgramRow, Records, Timings
 from failwell.apis.toolpath.step import StepPart
+from failwell.policy.quota import Window
 from failwell.server import context
 from failwell.server.asgi import App, Message, Receive, Scope, SendMessage, idempotent, wrap
+from failwell.server.quota import limited
 from failwell.stores.memory import MemoryStore
 
 BASE_PATH = "/toolpath/api/public/v0"
@@ -81,7 +82,7 @@ class ToolpathService:
 
     def __init__(self, *, seconds_per_task: float = 0.05) -> None:
         self._limits = Limits()
-        self._quota = _Quota()
+        self._quota = limited(TOOLPATH, MemoryStore(), self._windows, caller=_caller)
         self._engine = Engine(seconds_per_task=seconds_per_task, on_result=self._computed)
         self._writing = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -171,7 +172,8 @@ class ToolpathService:
             "list_cut_configs": self._list_cut_configs,
         }
         once = idempotent(TOOLPATH, MemoryStore(), caller=_caller, on_error="release")
-        guarded = [Middleware(self._authenticated), Middleware(self._bounded), Middleware(once)]
+        guards = (self._authenticated, self._quota, self._bounded, once)
+        guarded = [Middleware(guard) for guard in guards]
         routes = [
             Route(
                 BASE_PATH + endpoint.path,
@@ -257,19 +259,20 @@ class ToolpathService:
     # --- What stands before every route ------------------------------------------------------
 
     def _authenticated(self, app: App) -> App:
-        """API key, scope, rate limit."""
+        """API key and scope."""
 
         async def authenticated(scope: Scope, receive: Receive, send: SendMessage) -> None:
             key = self._key_of(Request(scope).headers.get("authorization", ""))
             scope["failwell.key"] = key
-            limit, now = self._limits.requests_per_minute, time.monotonic()
             if scope["method"] not in TOOLPATH.safe and key.scope == "read_only":
-                self._quota.show(key.token, limit, now)
+                await self._quota.show(scope)
                 raise fail("forbidden", message="This API key is read_only: it may not write")
-            self._quota.take(key.token, limit, now)
             await app(scope, receive, send)
 
         return authenticated
+
+    def _windows(self) -> tuple[Window]:
+        return (Window(self._limits.requests_per_minute, 60.0),)
 
     def _key_of(self, authorization: str) -> Key:
         scheme, _, token = authorization.partition(" ")
@@ -357,37 +360,6 @@ class ToolpathService:
         for task in waiting:
             with contextlib.suppress(EngineUnavailableError, ValueError):
                 await self._engine.accept(task)
-
-
-class _Quota:
-    """Requests per key and minute, counted in fixed windows."""
-
-    def __init__(self) -> None:
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def take(self, token: str, limit: int, now: float) -> None:
-        """Count one request, and say on its answer how many are left. Raises `rate_limited`."""
-        opened, used = self._window(token, now)
-        allowed = used < limit
-        self._windows[token] = (opened, used + allowed)
-        self.show(token, limit, now)
-        if not allowed:
-            message = f"More than {limit} requests in a minute with this API key"
-            raise fail("rate_limited", message=message, retry_after=opened + 60.0 - now)
-
-    def show(self, token: str, limit: int, now: float) -> None:
-        """Say on the answer how many requests are left, and when the window ends (epoch)."""
-        opened, used = self._window(token, now)
-        request = context.current()
-        if request is not None:
-            request.headers["X-RateLimit-Limit"] = str(limit)
-            request.headers["X-RateLimit-Remaining"] = str(max(0, limit - used))
-            ends = time.time() + opened + 60.0 - now
-            request.headers["X-RateLimit-Reset"] = str(math.ceil(ends))
-
-    def _window(self, token: str, now: float) -> tuple[float, int]:
-        opened, used = self._windows.get(token, (now, 0))
-        return (now, 0) if now - opened >= 60.0 else (opened, used)
 
 
 def _mint_keys() -> dict[str, Key]:
