@@ -68,7 +68,9 @@ def row(name: str, own: Sequence[float], bare: Sequence[float], target: float | 
 
 
 def _count(repeat: Repeat) -> int:
-    """How often the thing is done in one slice; to find out warms it up, too."""
+    """How often the thing is done in one slice. Its first time, which may compile and import, does
+    not count."""
+    repeat(1)
     count = 1
     while _timed(repeat, count) < SLICE / 2:
         count *= 2
