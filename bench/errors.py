@@ -105,6 +105,7 @@ def _table(
     fields = _fields(media, len(text))
     cases = [
         Case("failwell", _ours(contract, text, fields), target),
+        Case("its reading alone", _read(contract, text, fields)),
         Case("ionq-core", _ionq(text, fields)),
     ]
     rows: list[Row] = compare(Case("json.loads + raise", _plain(text)), cases, ROUNDS)
@@ -139,6 +140,21 @@ def _ours(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
         assert verdict is not None
         try:
             raise contract.error(verdict.failure)
+        except FailwellError:
+            return
+
+    return _many(once)
+
+
+def _read(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
+    """What of it is reading and raising: no evidence, no redaction of what was sent."""
+    _, response = _answered(contract, text, fields)
+
+    def once() -> None:
+        failure = contract.dialect.parse(response)
+        assert failure is not None
+        try:
+            raise contract.error(failure)
         except FailwellError:
             return
 

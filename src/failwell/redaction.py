@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
@@ -91,14 +91,22 @@ def urls_in(text: str) -> str:
 
 def secrets_of(headers: Mapping[str, str], url: object, body: bytes | None) -> tuple[str, ...]:
     """Every secret that a request carries, longest first."""
-    found = {*_in_headers(headers), *_in_url(str(url)), *_in_body(body or b"")}
-    return tuple(sorted((s for s in found if len(s) >= _SHORTEST), key=len, reverse=True))
+    found = [
+        s for pair in headers.items() if is_secret_parameter(pair[0]) for s in _of_field(*pair)
+    ]
+    found += _in_url(str(url))
+    found += _in_body(body or b"")
+    return tuple(sorted(_long_enough(found), key=len, reverse=True)) if found else ()
 
 
-def _in_headers(headers: Mapping[str, str]) -> Iterator[str]:
-    for name, value in headers.items():
-        if is_secret_parameter(name):
-            yield from _in_header(name, value)
+@lru_cache(maxsize=256)
+def _of_field(name: str, value: str) -> tuple[str, ...]:
+    """What a secret field holds; one client sends the same credential again and again."""
+    return tuple(_long_enough(_in_header(name, value)))
+
+
+def _long_enough(found: Iterable[str]) -> set[str]:
+    return {secret for secret in found if len(secret) >= _SHORTEST}
 
 
 def _in_header(name: str, value: str) -> Iterator[str]:

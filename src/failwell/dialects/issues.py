@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from failwell.model import Issue, read_json
 
 MOST = 100
@@ -33,8 +35,18 @@ def read(items: Any) -> tuple[Issue, ...]:
 
 
 def read_raw(items: bytes) -> tuple[Issue, ...]:
-    """The issues that the JSON of a list spells; of anything else none."""
-    return read(read_json(items)) if items[:1] == b"[" else ()
+    """The issues that the JSON of a list spells; of anything else none. Of a long list no more is
+    decoded than is read."""
+    if items[:1] != b"[":
+        return ()
+    try:
+        listed = _list.decode(items)
+    except (msgspec.DecodeError, RecursionError):
+        return ()
+    return read([read_json(bytes(item)) for item in listed[:MOST]])
+
+
+_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _by_field(fields: dict[str, Any]) -> Iterator[Issue]:
@@ -60,7 +72,7 @@ def _issue(item: Any) -> Issue | None:
     if pointer is not None:
         pointer = unquote(pointer[1:_LONGEST]) if pointer.startswith("#") else pointer
     elif isinstance(where, list):
-        pointer = _joined(cast("list[Any]", where))
+        pointer = joined(cast("list[Any]", where))
     elif path is not None:
         pointer = pointer_of(path)
     return Issue(
@@ -74,7 +86,7 @@ def _issue(item: Any) -> Issue | None:
 
 def pointer_of(path: str) -> str:
     """The JSON pointer (RFC 6901) of a path like `parameters[0].bounds`."""
-    return _joined([name or int(index) for name, index in re.findall(_STEP, path)])
+    return joined([name or int(index) for name, index in re.findall(_STEP, path)])
 
 
 def fragment_of(pointer: str) -> str:
@@ -82,7 +94,8 @@ def fragment_of(pointer: str) -> str:
     return "#" + quote(pointer, safe="/~!$&'()*+,;=:@?")
 
 
-def _joined(steps: list[Any]) -> str:
+def joined(steps: list[Any]) -> str:
+    """The JSON pointer (RFC 6901) of these names and indices."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
