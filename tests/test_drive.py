@@ -10,7 +10,7 @@ import pytest
 
 from failwell.actions import Action, Emit, Flow, Send, Update, Wait
 from failwell.contract import Retry
-from failwell.drive import Rim, adrive, drive
+from failwell.drive import Rim, Stepped, adrive, drive
 from failwell.events import Event, Recovered
 from failwell.flows.call import Terms, call
 from failwell.stores.memory import MemoryStore
@@ -231,3 +231,69 @@ def test_a_cancelled_task_tells_the_flow() -> None:
 
     asyncio.run(main())
     assert seen == ["cancelled"]
+
+
+# --- Step by step --------------------------------------------------------------------------------
+
+
+def sum_of_two(log: list[Any]) -> Flow[int]:
+    """A flow that updates, sends, and updates again, whatever the sending came to."""
+    one, _ = yield from Update("n", Add(1))
+    try:
+        reply, now = yield from Send(request("POST"), 1)
+        log.append((reply, now))
+    except OSError as error:
+        log.append(error)
+    two, _ = yield from Update("n", Add(1))
+    return one + two
+
+
+def test_a_flow_stops_at_its_send() -> None:
+    """What comes before is done at once, what comes after when the answer is there, and the
+    answer comes with the time of that moment."""
+    clock, store, log = Clock(), MemoryStore(), list[Any]()
+    stepped = Stepped(sum_of_two(log), Rim(clock=clock, store=store))
+    assert (stepped.sends, stepped.result) == (Send(request("POST"), 1), None)
+    assert store.update("n", Add(0)) == 1
+    clock.sleep(5.0)
+    reply = answer(200, {})
+    assert stepped.answer(reply) == 3
+    assert (stepped.sends, stepped.result, log) == (None, 3, [(reply, clock.now)])
+
+
+def test_a_flow_is_told_that_its_send_failed() -> None:
+    """The error is thrown into it where it waits; what it lets go comes out as it is."""
+    log: list[Any] = []
+    broken = OSError("broken")
+    stepped = Stepped(sum_of_two(log), Rim(store=MemoryStore()))
+    assert (stepped.fail(broken), log) == (3, [broken])
+    stepped = Stepped(sum_of_two(log), Rim(store=MemoryStore()))
+    with pytest.raises(KeyError):
+        stepped.fail(KeyError("n"))
+
+
+def test_a_flow_without_a_send_is_done_at_once() -> None:
+    """Its result is there; an error of a deed reaches it, and one that it lets go comes out."""
+
+    def flow() -> Flow[str]:
+        yield from Wait(1.0)
+        return "done"
+
+    assert Stepped(flow(), Rim(sleep=lambda _: None)).result == "done"
+
+    def broken(_: float) -> None:
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        Stepped(flow(), Rim(sleep=broken))
+
+
+def test_a_flow_that_sends_twice_is_refused() -> None:
+    """It cannot be performed in steps, and says so."""
+
+    def flow() -> Flow[None]:
+        yield from Send(request("POST"), 1)
+        yield from Send(request("POST"), 2)
+
+    with pytest.raises(RuntimeError, match="more than once"):
+        Stepped(flow(), Rim()).answer(answer(200, {}))

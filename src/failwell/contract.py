@@ -119,7 +119,7 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def classic(cls, code: str = "conflict", **rules: Any) -> Self:
         """409 for another body and for a first request that is still running."""
-        return cls(**{"keys": "honoured", "conflict": (code, 409), **rules})
+        return msgspec.structs.replace(cls(keys="honoured", conflict=(code, 409)), **rules)
 
     @classmethod
     def ietf(cls, conflict: str = "conflict", mismatch: str = "mismatch", **rules: Any) -> Self:
@@ -127,13 +127,14 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
 
         Source: draft-ietf-httpapi-idempotency-key-header-07 section 2.7.
         """
-        named = {"conflict": (conflict, 409), "mismatch": (mismatch, 422)}
-        return cls(**{"keys": "required", **named, **rules})
+        own = cls(keys="required", conflict=(conflict, 409), mismatch=(mismatch, 422))
+        return msgspec.structs.replace(own, **rules)
 
     @classmethod
     def flow(cls, code: str = "conflict", **rules: Any) -> Self:
         """A used key is answered with 409, and with the first answer's body in `result`."""
-        return cls(**{"keys": "honoured", "conflict": (code, 409), "replay": "result", **rules})
+        own = cls(keys="honoured", conflict=(code, 409), replay="result")
+        return msgspec.structs.replace(own, **rules)
 
 
 class RequestIds(msgspec.Struct, frozen=True, kw_only=True):

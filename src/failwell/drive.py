@@ -1,4 +1,5 @@
-"""The two drivers: they perform a flow's actions, in the sync world and in the async one.
+"""The drivers: they perform a flow's actions, in the sync world and in the async one, and step by
+step for a rim that is called back.
 
 This is the only file that knows both worlds and the only one that reads the clock for a flow. A
 driver throws whatever goes wrong into the flow, so that the flow may speak to it, and always
@@ -11,7 +12,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
@@ -28,6 +29,7 @@ from failwell.actions import (
     Wait,
 )
 from failwell.events import Hook
+from failwell.model import Reply
 
 T = TypeVar("T")
 
@@ -60,6 +62,108 @@ def drive(flow: Flow[T], send: Sender, rim: Rim) -> T:
         return result
     finally:
         flow.close()
+
+
+class Stepped(Generic[T]):
+    """A flow, performed as far as its first `Send`, and on from there when the answer is there:
+    for a rim that is called, and cannot call.
+
+    `sends` is the request that waits for its answer; None where the flow has come to its end,
+    and `result` is what it returned. Raises what the flow raises.
+    """
+
+    def __init__(self, flow: Flow[T], rim: Rim) -> None:
+        self._flow = flow
+        self._rim = rim
+        self.sends: Send | None = None
+        self.result: T | None = None
+        self._go_on(lambda: flow.send(None))  # type: ignore[arg-type]
+
+    def answer(self, reply: Reply) -> T:
+        """Perform the rest of the flow, now that the request is answered; its return value."""
+        now = self._rim.clock()
+        return self._ended(lambda: self._flow.send((reply, now)))
+
+    def fail(self, error: Exception) -> T:
+        """Perform the rest of the flow, now that the request has failed; its return value."""
+        return self._ended(lambda: self._flow.throw(error))
+
+    def _ended(self, step: Callable[[], Action]) -> T:
+        self._go_on(step)
+        if self.sends is not None:
+            self._flow.close()
+            raise RuntimeError("the flow sends more than once: it cannot be performed in steps")
+        return cast("T", self.result)
+
+    def _go_on(self, step: Callable[[], Action]) -> None:
+        self.sends = None
+        try:
+            while type(action := step()) is not Send:
+                step = self._performed(action)
+        except StopIteration as end:
+            self.result = end.value
+        else:
+            self.sends = action
+
+    def _performed(self, action: Action) -> Callable[[], Action]:
+        try:
+            answer = _perform(action, self._rim)
+        except BaseException as error:
+            thrown = error
+            return lambda: self._flow.throw(thrown)
+        now = self._rim.clock()
+        return lambda: self._flow.send((answer, now))
+
+
+class AsyncStepped(Generic[T]):
+    """The same for a rim that awaits; `begin` performs the flow as far as its first `Send`."""
+
+    def __init__(self, flow: Flow[T], rim: Rim) -> None:
+        self._flow = flow
+        self._rim = rim
+        self.sends: Send | None = None
+        self.result: T | None = None
+
+    async def begin(self) -> None:
+        """Perform the flow as far as its first `Send`. Raises what the flow raises."""
+        await self._go_on(lambda: self._flow.send(None))  # type: ignore[arg-type]
+
+    async def answer(self, reply: Reply) -> T:
+        """Perform the rest of the flow, now that the request is answered; its return value."""
+        now = self._rim.clock()
+        return await self._ended(lambda: self._flow.send((reply, now)))
+
+    async def fail(self, error: Exception) -> T:
+        """Perform the rest of the flow, now that the request has failed; its return value."""
+        return await self._ended(lambda: self._flow.throw(error))
+
+    async def _ended(self, step: Callable[[], Action]) -> T:
+        await self._go_on(step)
+        if self.sends is not None:
+            self._flow.close()
+            raise RuntimeError("the flow sends more than once: it cannot be performed in steps")
+        return cast("T", self.result)
+
+    async def _go_on(self, step: Callable[[], Action]) -> None:
+        self.sends = None
+        try:
+            while type(action := step()) is not Send:
+                step = await self._performed(action)
+        except StopIteration as end:
+            self.result = end.value
+        else:
+            self.sends = action
+
+    async def _performed(self, action: Action) -> Callable[[], Action]:
+        try:
+            answer = _perform(action, self._rim)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except BaseException as error:
+            thrown = error
+            return lambda: self._flow.throw(thrown)
+        now = self._rim.clock()
+        return lambda: self._flow.send((answer, now))
 
 
 async def adrive(flow: Flow[T], send: AsyncSender, rim: Rim) -> T:

@@ -32,7 +32,7 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 class StoreFailed(msgspec.Struct, frozen=True):
-    """The store of idempotent writes could not be used; `then` says what was done about it."""
+    """A store could not be used; `then` says what was done about it."""
 
     error: Exception
     then: str

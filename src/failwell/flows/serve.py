@@ -151,7 +151,7 @@ def _refused(terms: Terms, reply: Response, answer: Stored) -> Flow[Served]:
         return Served(answer, from_record=False, outcome=Outcome.UNKNOWN)
     if served is not None:
         return served
-    is_said = _left_nothing(terms.contract, reply)
+    is_said = OUTCOME in reply.headers or _left_nothing(terms.contract, reply)
     return Served(answer, from_record=False, outcome=None if is_said else Outcome.ROLLED_BACK)
 
 

@@ -23,6 +23,12 @@ def _is_own(contract: Contract, error: FailwellError) -> bool:
     return failure.status is not None and not came_in and failure.api in ("", contract.name)
 
 
+def stands_for(contract: Contract, status: int, error: Exception) -> bool:
+    """Whether a plain answer of this status is what a framework made of an exception: its own
+    status, or the 500 of a framework that does not know it."""
+    return status == 500 or status == failure_of(contract, error).status
+
+
 def foreign(contract: Contract, status: int, said: str = "") -> Failure:
     """The failure that stands for what is not in the contract's shape; `said` is its sentence."""
     entry = contract.of_status(status)

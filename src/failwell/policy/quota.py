@@ -62,9 +62,10 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Spend(msgspec.Struct, frozen=True):
-    """Take one request out of these windows, or say when to come back."""
+    """Take `cost` requests out of these windows, or say when to come back; none only looks."""
 
     windows: tuple[Window, ...]
+    cost: int = 1
 
     @property
     def record_type(self) -> type[Counts]:
@@ -72,16 +73,21 @@ class Spend(msgspec.Struct, frozen=True):
 
     def __call__(self, record: Counts | None, now: float) -> Step[Counts, Admission]:
         began, used = self._current(record, now)
-        full = [count >= w.limit for w, count in zip(self.windows, used, strict=True)]
+        full = [
+            self.cost > 0 and count + self.cost > window.limit
+            for window, count in zip(self.windows, used, strict=True)
+        ]
         admitted = not any(full)
-        used = tuple(count + admitted for count in used)
+        used = tuple(count + self.cost * admitted for count in used)
         left = tuple(
             Left(window, max(0, window.limit - count), start + window.seconds - now)
             for window, start, count in zip(self.windows, began, used, strict=True)
         )
         wait = max((one.reset for one, spent in zip(left, full, strict=True) if spent), default=0.0)
-        longest = max(window.seconds for window in self.windows)
-        return Step(Counts(began, used), Admission(admitted, wait, left), longest)
+        admission = Admission(admitted, wait, left)
+        if self.cost == 0:
+            return Step(record, admission)
+        return Step(Counts(began, used), admission, max(w.seconds for w in self.windows))
 
     def _current(
         self, record: Counts | None, now: float

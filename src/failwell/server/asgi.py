@@ -67,6 +67,7 @@ class _Answering:
         self._exchange = exchange
         self._send = send
         self._started = False
+        self._ended = False
         self._fields: Fields = []
         self._held: Message | None = None
         self._body = bytearray()
@@ -85,6 +86,8 @@ class _Answering:
             if not message.get("more_body", False) and self._held["status"] != 500:
                 await self._finish(self._held)
             return
+        elif not message.get("more_body", False):
+            self._ended = message["type"] == "http.response.body"
         await self._send(message)
 
     async def end(self) -> None:
@@ -101,6 +104,9 @@ class _Answering:
             self._held = None
             await self._give(self._exchange.of_exception(error, fields))
             return True
+        if self._ended:
+            self._exchange.failed_afterwards(error)
+            return True
         last_words = self._exchange.broken_off(error)
         is_events = _is_events(self._fields)
         if is_events:
@@ -114,11 +120,14 @@ class _Answering:
         await self._give(self._exchange.of_answer(held["status"], fields, bytes(self._body)))
 
     async def _give(self, answer: Answer) -> None:
-        self._started = True
+        self._started = self._ended = True
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.fields}
         await self._send(start)
         await self._send({"type": "http.response.body", "body": answer.body})
 
 
 def _is_events(fields: Fields) -> bool:
-    return any(k == b"content-type" and v[:17] == b"text/event-stream" for k, v in fields)
+    return any(
+        name.lower() == b"content-type" and value[:17].lower() == b"text/event-stream"
+        for name, value in fields
+    )

@@ -17,10 +17,10 @@ import msgspec
 from failwell import redaction
 from failwell.contract import Contract
 from failwell.dialects import generic
-from failwell.headers import OUTCOME, dump_retry_after
+from failwell.headers import OUTCOME, dump_retry_after, media_type
 from failwell.ids import minted
 from failwell.model import Failure, Headers, Outcome, Response
-from failwell.policy.disclosure import failure_of, foreign, proves
+from failwell.policy.disclosure import failure_of, foreign, proves, stands_for
 from failwell.server.context import RequestContext, lines
 from failwell.server.types import Fields
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from failwell.journal import Journal
 
 logger = logging.getLogger("failwell.server")
+
+_GRAPHQL = "application/graphql-response+json"
+"""An envelope of its own, in which `failwell.server.graphql` says what the contract says."""
 
 _REPLACED = frozenset({b"content-type", b"content-length", b"content-encoding"})
 
@@ -64,12 +67,16 @@ class Exchange:
         envelope, else anew."""
         plain = {k.decode("latin-1"): v.decode("latin-1") for k, v in fields}
         response = Response(status=status, headers=Headers(plain), body=body)
-        own = self._contract.dialect.parse(response)
+        if media_type(response.headers.get("content-type")) == _GRAPHQL:
+            return self._answer(status, fields, body, proves(self._contract, response, None))
+        own, raised = self._contract.dialect.parse(response), self.context.raised
         if own is not None:
             proven = proves(self._contract, response, own)
             failure = msgspec.structs.replace(own, outcome=self._outcome(proven))
-            self._write_down(failure)
+            self._write_down(failure, raised)
             return self._answer(status, fields, body, proven)
+        if raised is not None and stands_for(self._contract, status, raised):
+            return self.of_exception(raised, fields)
         failure = foreign(self._contract, status, _sentence(response))
         proven = proves(self._contract, response, None)
         return self._rendered(msgspec.structs.replace(failure, outcome=proven), fields)
@@ -92,11 +99,22 @@ class Exchange:
     def broken_off(self, error: Exception) -> bytes:
         """What to say, where anything can be said, when the app fails after its answer began."""
         logger.error("request %s broke off", self.context.request_id, exc_info=error)
-        failure = foreign(self._contract, 500, "The answer broke off after it had begun")
+        failure = self._late(error, "The answer broke off after it had begun")
+        return self._contract.dialect.render(failure).body or b""
+
+    def failed_afterwards(self, error: Exception) -> None:
+        """Write down a failure that came after a whole answer, such as a background task's."""
+        logger.error(
+            "request %s failed after it was answered", self.context.request_id, exc_info=error
+        )
+        self._late(error, "The app failed after it had answered")
+
+    def _late(self, error: Exception, said: str) -> Failure:
+        failure = foreign(self._contract, 500, said)
         failure = msgspec.structs.replace(failure, outcome=self._outcome(None))
         failure = self.context.signed(failure)
         self._write_down(failure, error)
-        return self._contract.dialect.render(failure).body or b""
+        return failure
 
     def signed(self, fields: Any) -> Fields:
         """The header fields with those that every answer of this request carries."""
@@ -170,8 +188,9 @@ _PLAIN = {404: "No such route", 405: "This route does not take this method"}
 
 def _sentence(response: Response) -> str:
     """What an error that is not in the envelope says; nothing for a 5xx, which may hold its cause,
-    and better words for one that says no more than the name of its status."""
-    said = generic.read(response).message if response.status < 500 else ""
+    or for a page, which is for people; better words for one that only names its status."""
+    is_page = media_type(response.headers.get("content-type")) == "text/html"
+    said = "" if is_page or response.status >= 500 else generic.read(response).message
     if said in (_REASONS.get(response.status), f"HTTP {response.status}"):
         said = ""
     return said or _PLAIN.get(response.status, "")

@@ -13,10 +13,17 @@ EVERY = 60.0
 
 
 class Outage:
-    """A hook that logs `StoreFailed`; `clock` is monotonic seconds."""
+    """A hook that logs `StoreFailed` of the store that `what` names; `clock` is in monotonic
+    seconds."""
 
-    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger,
+        what: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._logger = logger
+        self._what = what
         self._clock = clock
         self._said_at: float | None = None
 
@@ -26,6 +33,4 @@ class Outage:
         now = self._clock()
         if self._said_at is None or now - self._said_at >= EVERY:
             self._said_at = now
-            self._logger.error(
-                "the store of idempotent writes is down: %s; %s", event.error, event.then
-            )
+            self._logger.error("%s is down: %s; %s", self._what, event.error, event.then)

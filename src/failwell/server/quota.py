@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
-from failwell.actions import AsyncStore, Store
+from failwell.actions import AsyncStore, Store, StoreError
 from failwell.contract import Contract
+from failwell.events import StoreFailed
 from failwell.headers import (
     dump_rate_limit,
     dump_rate_limit_policy,
     dump_rate_limit_reset,
 )
+from failwell.model import Outcome
 from failwell.policy.quota import Admission, Spend, Window
 from failwell.server import context
 from failwell.server.guard import opened
+from failwell.server.outage import Outage
 from failwell.server.types import App, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
 
+logger = logging.getLogger("failwell.server")
 
 Windows = Sequence[Window] | Callable[[], Sequence[Window]]
 
 
 class Quota:
     """So many requests for each caller, on any kind of server. `windows` may be a function, for
-    limits that change; `route` is what is counted: what shares a route shares a quota."""
+    limits that change; `route` is what is counted: what shares a route shares a quota;
+    `on_outage` is what happens while the store is down: "run" or "refuse"."""
 
-    def __init__(self, contract: Contract, windows: Windows, route: str) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        windows: Windows,
+        route: str,
+        on_outage: Literal["refuse", "run"] = "run",
+    ) -> None:
         self._contract = contract
         self._windows = windows if callable(windows) else lambda: windows
         self._route = route
+        self._on_outage = on_outage
+        self._outage = Outage(logger, "the store of quotas")
 
     def slot(self, caller: str) -> str:
         """Where the counts of a caller are kept."""
-        return "\n".join(("quota", caller, self._route))
+        return json.dumps(["quota", caller, self._route])
 
-    def spend(self) -> Spend:
-        """One request, as a change of those counts."""
-        return Spend(tuple(self._windows()))
+    def spend(self, cost: int = 1) -> Spend:
+        """So many requests, as a change of those counts."""
+        return Spend(tuple(self._windows()), cost)
 
     def tell(self, admission: Admission) -> None:
         """Say on the answer what is left. Raises the contract's 429 for one too many."""
@@ -52,6 +68,19 @@ class Quota:
                 retry_after=admission.retry_after,
             )
 
+    def uncounted(self, error: StoreError) -> None:
+        """The store is down: the request goes on, or the contract's 503 is raised."""
+        if self._on_outage == "run":
+            self._outage(StoreFailed(error, "requests are not counted"))
+            return
+        self._outage(StoreFailed(error, "requests are refused"))
+        raise self._contract.refusal(
+            self._contract.of_status(503),
+            message="This service cannot count its requests right now",
+            retry_after=1.0,
+            outcome=Outcome.NOT_STARTED,
+        )
+
 
 class limited:  # noqa: N801
     """Lets each caller have so many requests: call it with the app (or use it as a Starlette
@@ -60,7 +89,9 @@ class limited:  # noqa: N801
     `store` is an object or a URL. `windows` may be a function, for limits that change.
     `caller(scope)` names who is asking, and `route` what is counted: what shares a route shares a
     quota. Every answer carries `RateLimit`, `RateLimit-Policy` and the `X-RateLimit-*` trio; one
-    too many raises the contract's own 429 with a `Retry-After` that holds.
+    too many raises the contract's own 429 with a `Retry-After` that holds. `on_outage` is what
+    happens while the store is down: "run" (nothing is counted) or "refuse" (503, and nothing was
+    started).
 
     Source: draft-ietf-httpapi-ratelimit-headers-11.
     """
@@ -73,9 +104,10 @@ class limited:  # noqa: N801
         *,
         caller: Callable[[Scope], str],
         route: str = "all",
+        on_outage: Literal["refuse", "run"] = "run",
     ) -> None:
         self._store = unblocked(opened(store))
-        self._quota = Quota(contract, windows, route)
+        self._quota = Quota(contract, windows, route, on_outage)
         self._caller = caller
 
     def __call__(self, app: App) -> App:
@@ -83,15 +115,24 @@ class limited:  # noqa: N801
 
         async def counted(scope: Scope, receive: Receive, send: SendMessage) -> None:
             if scope["type"] == "http":
-                self._quota.tell(await self._spend(scope))
+                await self._spend(scope, 1)
             await app(scope, receive, send)
 
         return counted
 
-    async def _spend(self, scope: Scope) -> Admission:
+    async def show(self, scope: Scope) -> None:
+        """Say on the answer what is left, and take nothing: for a refusal that comes before."""
+        await self._spend(scope, 0)
+
+    async def _spend(self, scope: Scope, cost: int) -> None:
         slot = self._quota.slot(self._caller(scope))
-        spent = self._store.update(slot, self._quota.spend())
-        return await spent if isinstance(spent, Awaitable) else spent
+        try:
+            spent = self._store.update(slot, self._quota.spend(cost))
+            admission = await spent if isinstance(spent, Awaitable) else spent
+        except StoreError as error:
+            self._quota.uncounted(error)
+        else:
+            self._quota.tell(admission)
 
 
 def rate_limit_headers(admission: Admission, now: float) -> dict[str, str]:
