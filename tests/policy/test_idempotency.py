@@ -16,6 +16,7 @@ from failwell.policy.idempotency import (
     FINGERPRINT_LIMIT,
     Claim,
     Complete,
+    Conclude,
     Record,
     Refuse,
     Release,
@@ -228,6 +229,38 @@ def test_a_holder_renews_completes_and_releases() -> None:
     completed = Complete(token="t", answer=ANSWER, retention=DAY)(running(), 120.0)
     assert completed == Step(DONE, True, DAY)
     assert Release(token="t")(running(), 120.0).record is None
+
+
+def test_to_claim_twice_is_to_claim_once() -> None:
+    """A claim whose answer was lost, and which is made again under its token, is still the
+    holder's, with a new lease."""
+    first = claim()(None, 1000.0)
+    again = claim()(first.record, 1010.0)
+    assert again.answer == Run()
+    assert again.record is not None
+    assert again.record.lease_ends == 1010.0 + claim().lease
+    other = claim(token="other")(first.record, 1010.0)
+    assert isinstance(other.answer, Refuse)
+
+
+@pytest.mark.parametrize(
+    ("before", "left", "stays"),
+    [
+        (None, Run(), False),
+        (running(), Run(), False),
+        (LOST, Run(), False),
+        (DONE, Replay(ANSWER), True),
+        (running(token="other"), Refuse("running", 30.0), True),
+        (running(token="other", answer=ANSWER), Refuse("running", 30.0), True),
+    ],
+)
+def test_what_a_holder_that_failed_has_left(
+    before: Record | None, left: Run | Replay | Refuse, stays: bool
+) -> None:
+    """What it committed is the truth; nothing, and the key is free; and in other hands, the key is
+    not its business any more."""
+    step = Conclude(token=running().token)(before, running().lease_ends - 30.0)
+    assert (step.answer, step.record) == (left, before if stays else None)
 
 
 def test_a_late_holder_overwrites_nothing() -> None:

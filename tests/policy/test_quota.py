@@ -81,3 +81,22 @@ def test_a_clock_that_jumps_back_opens_a_new_window() -> None:
     """A caller is not locked out until an old clock is caught up with."""
     record = Spend((Window(1, 60),))(None, 5000.0).record
     assert Spend((Window(1, 60),))(record, 1000.0).answer.admitted
+
+
+def test_a_look_takes_nothing() -> None:
+    """A cost of 0 says what is left, begins no window, and is never refused."""
+    look = Spend((Window(1, 60),), 0)
+    assert look(None, 0.0).record is None
+    assert look(None, 0.0).answer.tightest.remaining == 1
+    record = Spend((Window(1, 60),))(None, 0.0).record
+    step = look(record, 20.0)
+    assert step.record is record
+    assert (step.answer.admitted, step.answer.tightest.remaining) == (True, 0)
+    assert step.answer.tightest.reset == 40.0
+
+
+def test_a_limit_below_what_was_used_refuses_and_can_be_looked_at() -> None:
+    """A limit that was lowered leaves nothing, which a look may still say."""
+    record = Counts(began=(0.0,), used=(5,))
+    assert not Spend((Window(2, 60),))(record, 1.0).answer.admitted
+    assert Spend((Window(2, 60),), 0)(record, 1.0).answer.tightest.remaining == 0

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from failwell.server import context
 from failwell.server.django import idempotent
-from failwell.server.drf import idempotent as idempotent_method
+from failwell.server.django.drf import idempotent as idempotent_method
 
 CAUSE = "hunter2 at db.internal"
 done: Counter[str] = Counter()

@@ -73,7 +73,7 @@ def project(
             },
         },
         REST_FRAMEWORK={
-            "EXCEPTION_HANDLER": "failwell.server.drf.exception_handler",
+            "EXCEPTION_HANDLER": "failwell.server.django.drf.exception_handler",
             "UNAUTHENTICATED_USER": None,
             "DEFAULT_AUTHENTICATION_CLASSES": [],
         },

@@ -347,6 +347,24 @@ def test_a_client_that_gives_up_and_retries_runs_nothing_twice(
     assert shop.ran[key] == 1
 
 
+def test_a_request_that_is_cut_off_starts_nothing(
+    shop: Shop, dial: Any, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that hangs up before its body is whole: the handler does not run, the key is free,
+    and it is no error of the server's."""
+    with caplog.at_level("INFO", "failwell.server"), dial(shop.url) as line:
+        fields = f"Host: x\r\nIdempotency-Key: {key}\r\nContent-Length: 9\r\n\r\nhalf"
+        line.socket.sendall(f"POST /bare/echo HTTP/1.1\r\n{fields}".encode())
+        line.close()
+        ends = time.monotonic() + 10
+        while "before it was whole" not in caplog.text:
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+    assert shop.ran[key] == 0
+    assert shop.post("/bare/echo", key, content=b"whole").content == b"whole"
+
+
 def test_a_caller_is_authorised_again_before_a_replay(shop: Shop, key: str) -> None:
     """Who has lost the right to ask gets the refusal and not a word of the answer that was kept;
     who has it back gets the replay."""

@@ -841,7 +841,7 @@ def test_settings_out_of_range_are_refused(shop_contract: Contract, wrong: Any) 
 
 
 def body_of(contract: Contract, **environ: Any) -> Any:
-    from failwell.server.environ import read
+    from failwell.server.wsgi.environ import read
 
     return read({"wsgi.input": BytesIO(b"12345"), **environ}, contract)
 
@@ -966,8 +966,9 @@ def test_the_journal_has_the_exception_of_a_swallowed_failure(
         closing(Journal(f"sqlite:///{tmp_path / 'journal.db'}")) as journal,
         werkzeug(wrap(shop(shop_contract), shop_contract, journal=journal)) as url,
     ):
-        http.get(url + "/replaced", headers={ID: "job-7"})
-        journal.flush()
-        (entry,) = journal.backend.by_request("job-7")
-    said = msgspec.to_builtins(entry)
-    assert (said["status"], "hunter2" in repr(said)) == (500, True)
+        for path, status in (("/replaced", 500), ("/replaced-half-way", 409)):
+            http.get(url + path, headers={ID: f"job-{status}"})
+            journal.flush()
+            (entry,) = journal.backend.by_request(f"job-{status}")
+            said = msgspec.to_builtins(entry)
+            assert (said["status"], "hunter2" in repr(said)) == (status, True)

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from failwell import __version__
 from failwell.actions import StoreError
 from failwell.cli import demo as demo_verb
+from failwell.cli import docs as docs_verb
 from failwell.cli import explain as explain_verb
 from failwell.cli import render
 from failwell.cli import sandbox as sandbox_verb
@@ -166,4 +167,35 @@ def trace(
             entries = trace_verb.story(request_id, filters, store=store)
             render.story(request_id, entries, as_json=json)
     except (ValueError, LookupError, ModuleNotFoundError, StoreError) as error:
+        sys.exit(render.trouble(error))
+
+
+@app.command
+def docs(contract: str, /) -> None:
+    """Print the page about errors that an API with this contract would publish (Markdown).
+
+    Parameters
+    ----------
+    contract
+        toolpath, or module:NAME for a contract of your own.
+    """
+    sys.path.insert(0, "")
+    try:
+        render.text(docs_verb.page(contract))
+    except ValueError as error:
+        sys.exit(render.trouble(error))
+
+
+@app.command
+def ddl(database: str, /) -> None:
+    """Print the SQL that makes the table for idempotency keys, for your own migrations.
+
+    Parameters
+    ----------
+    database
+        sqlite or postgresql.
+    """
+    try:
+        render.text(docs_verb.ddl(database))
+    except ValueError as error:
         sys.exit(render.trouble(error))

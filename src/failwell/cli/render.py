@@ -39,6 +39,11 @@ def trouble(error: Exception) -> str:
     return f"failwell: {error}"
 
 
+def text(said: str) -> None:
+    """A text as it is, for a file or a pipe."""
+    sys.stdout.write(said)
+
+
 def explanation(told: Explanation, *, as_json: bool) -> None:
     """An explanation, in words or as JSON."""
     if as_json:

@@ -33,11 +33,11 @@ from failwell.server.context import RequestContext, current
 logger = logging.getLogger("failwell.server")
 
 _VALUES = (
-    (r"(?s) got invalid value .*", " got an invalid value"),
+    (r"(?s) (got|has) invalid value.*", r" \1 an invalid value"),
     (r"(?s)( cannot represent [\w -]*value): .*", r"\1"),
-    (r"(?s)(Expected value of type \"[^\"]*\"), found .*", r"\1"),
-    (r"(?s)(found \w+) \".*", r"\1"),
-    (r"(?s)(Value|Enum \"[^\"]*\") .*( does not exist in| cannot represent)", r"A value\2"),
+    (r"(?s)(Expected value of type ['\"].*?['\"]), found .*", r"\1"),
+    (r"(?s)((?:found|Unexpected) \w+) ['\"].*", r"\1"),
+    (r"(?s)^(Value|Enum ['\"]\w*['\"]) .*( does not exist in| cannot represent)", r"A value\2"),
 )
 """Where graphql-core repeats what was submitted, and what is said instead."""
 
@@ -88,7 +88,7 @@ class Masking:
 
     def _failure(self, error: GraphQLError) -> Failure:
         cause = error.original_error
-        if error.path is None and cause is None:
+        if error.path is None and (cause is None or isinstance(cause, GraphQLError)):
             failure = foreign(self._contract, status_of(error), _without_values(error.message))
             failure = msgspec.structs.replace(failure, outcome=Outcome.NOT_STARTED)
         elif _is_meant(error):

@@ -14,9 +14,11 @@ import msgspec
 from failwell import stores
 from failwell.actions import AsyncStore, Store
 from failwell.contract import Contract
+from failwell.errors import FailwellError
 from failwell.flows.serve import Served, Terms
 from failwell.headers import OUTCOME, parse_idempotency_key
 from failwell.ids import minted
+from failwell.model import Outcome
 from failwell.policy.idempotency import fingerprint, slot
 from failwell.server.context import current, lines
 from failwell.server.types import Fields
@@ -104,6 +106,14 @@ class Guard:
             message = f"The {rules.header} header is missing: every write needs one"
             raise self.contract.fail(*rules.missing, message=message)
         return key
+
+    def cut_off(self) -> FailwellError:
+        """The failure of a write whose caller has gone before it was whole."""
+        return self.contract.refusal(
+            self.contract.of_status(400),
+            message="The request ended before it was whole",
+            outcome=Outcome.NOT_STARTED,
+        )
 
     def terms(self, asked: Asked) -> Terms:
         """What this write is served under; the journal is told who asked, in a digest."""

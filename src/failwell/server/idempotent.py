@@ -98,6 +98,8 @@ class idempotent:  # noqa: N801
         self, app: App, scope: Scope, receive: Receive, send: SendMessage, key: str
     ) -> None:
         body = await _read(receive)
+        if body is None:
+            raise self._guard.cut_off()
         terms = self._guard.terms(self._asked(scope, key, body))
         handler = _Handler(app, scope, receive, send, body)
 
@@ -271,12 +273,13 @@ _HELD_MESSAGES = 2
 """A start and one piece of a body: middlewares send a whole answer so, with an empty end after."""
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None where the client has gone before it was whole."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionAbortedError("the client went away before its request was whole")
+            return None
         body += message.get("body", b"")
         if not message.get("more_body", False):
             return bytes(body)

@@ -1,4 +1,4 @@
-"""The id of the request on every line of the log."""
+"""The ids of the request and of its trace on every line of the log."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from failwell.server import context
 
 
 class RequestIds(logging.Filter):
-    """Gives each record the id of the request that is being served, as `request_id` ("-" outside
-    of one): `handler.addFilter(RequestIds())`, and `%(request_id)s` in the format."""
+    """Gives each record the id of the request that is being served, as `request_id`, and that of
+    its trace, as `trace_id` ("-" where there is none): `handler.addFilter(RequestIds())`, and
+    `%(request_id)s` in the format."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass."""
-        record.request_id = context.request_id() or "-"
+        request = context.current()
+        record.request_id = "-" if request is None else request.request_id
+        record.trace_id = (None if request is None else request.trace_id) or "-"
         return True

@@ -8,7 +8,8 @@ from failwell.actions import Store
 
 
 def open(url: str) -> Store:
-    """The store at `url`: `memory:` or `sqlite:///path/to/file.db` (`sqlite:///:memory:` too).
+    """The store at `url`: `memory:`, `sqlite:///path/to/file.db` (`sqlite:///:memory:` too),
+    `postgresql://…`, `valkey://…` or `redis://…`.
 
     Raises `ValueError` for a URL that names no store, `StoreError` where it cannot be opened.
     """

@@ -1,7 +1,7 @@
 """The server half for Django REST framework: its exceptions in the contract's words.
 
-`REST_FRAMEWORK = {"EXCEPTION_HANDLER": "failwell.server.drf.exception_handler"}`, beside what
-`failwell.server.django` asks for. What was submitted is never repeated.
+`REST_FRAMEWORK = {"EXCEPTION_HANDLER": "failwell.server.django.drf.exception_handler"}`, beside
+what `failwell.server.django` asks for. What was submitted is never repeated.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from failwell.dialects.issues import MOST, joined
 from failwell.errors import FailwellError
 from failwell.model import Issue
 from failwell.policy.disclosure import foreign
-from failwell.server import django_idempotent, django_refusals
 from failwell.server.context import current
+from failwell.server.django import idempotent as views
+from failwell.server.django import refusals
 
 INVALID = 422
 """The status of what is well-formed and not valid; the contract says which code stands for it."""
@@ -52,7 +53,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 def refusal_of(contract: Contract, error: Exception, request: Any) -> FailwellError | None:
     """The contract's failure that an exception stands for; None for one that is a bug."""
     if not isinstance(error, APIException):
-        return django_refusals.refusal_of(contract, error)
+        return refusals.refusal_of(contract, error)
     is_invalid = isinstance(error, ValidationError) and error.status_code == 400
     status = INVALID if is_invalid else error.status_code
     issues = tuple(_issues(error.detail, request)) if isinstance(error, ValidationError) else ()
@@ -120,7 +121,7 @@ def _holds(sentence: str, leaf: str) -> bool:
     return bool(leaf) and re.search(rf"(?<!\w){re.escape(leaf)}(?!\w)", sentence) is not None
 
 
-class idempotent(django_idempotent.idempotent):  # noqa: N801
+class idempotent(views):  # noqa: N801
     """Makes the keyed writes of a method of a view run once, after the view has checked who asks:
 
     class Orders(APIView):

@@ -16,11 +16,11 @@ from django.http import HttpRequest, HttpResponse
 from failwell.actions import Store
 from failwell.contract import Contract
 from failwell.flows.serve import Served
-from failwell.server.django_refusals import refusal_of
-from failwell.server.environ import asked_of, fields_of
+from failwell.server.django.refusals import refusal_of
 from failwell.server.guard import Settings, outcome_of
 from failwell.server.guard import fields_of as fields_of_record
 from failwell.server.turn import Tee, Turn, Turns
+from failwell.server.wsgi.environ import asked_of, fields_of
 
 P = ParamSpec("P")
 

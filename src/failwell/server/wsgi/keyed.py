@@ -11,7 +11,10 @@ from failwell.contract import Contract
 from failwell.flows.serve import Served
 from failwell.policy.disclosure import stands_for
 from failwell.server.context import current
-from failwell.server.environ import (
+from failwell.server.guard import Settings, outcome_of
+from failwell.server.guard import fields_of as fields_of_record
+from failwell.server.turn import Pairs, Tee, Turn, Turns, is_events
+from failwell.server.wsgi.environ import (
     App,
     Environ,
     ExcInfo,
@@ -22,9 +25,6 @@ from failwell.server.environ import (
     read,
     status_line,
 )
-from failwell.server.guard import Settings, outcome_of
-from failwell.server.guard import fields_of as fields_of_record
-from failwell.server.turn import Pairs, Tee, Turn, Turns, is_events
 
 
 class idempotent:  # noqa: N801

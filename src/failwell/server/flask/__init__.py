@@ -26,7 +26,7 @@ from failwell.errors import FailwellError
 from failwell.journal import Journal
 from failwell.policy.disclosure import failure_of
 from failwell.server.context import current
-from failwell.server.flask_idempotent import EXTENSION, idempotent, idempotent_route
+from failwell.server.flask.keyed import EXTENSION, idempotent, idempotent_route
 from failwell.server.guard import Settings, single_tenant
 from failwell.server.logs import RequestIds
 from failwell.server.wsgi import wrap

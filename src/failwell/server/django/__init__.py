@@ -5,7 +5,7 @@ In `wsgi.py` (or `asgi.py`), in the place of Django's own function of that name:
     application = get_wsgi_application(CONTRACT, journal="sqlite:///failures.db", paths=["/api/"])
 
 In the settings, as the last of `MIDDLEWARE`: `"failwell.server.django.Failures"`. For Django REST
-framework: `REST_FRAMEWORK = {"EXCEPTION_HANDLER": "failwell.server.drf.exception_handler"}`.
+framework: `REST_FRAMEWORK = {"EXCEPTION_HANDLER": "failwell.server.django.drf.exception_handler"}`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.server import asgi, wsgi
 from failwell.server.context import RequestContext, current
-from failwell.server.django_idempotent import idempotent
-from failwell.server.django_refusals import refusal_of
+from failwell.server.django.keyed import idempotent
+from failwell.server.django.refusals import refusal_of
 from failwell.server.guard import single_tenant
 
 __all__ = [

@@ -12,7 +12,11 @@ from failwell.actions import Store, StoreError
 from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.server.context import begin_serving, end_serving
-from failwell.server.environ import (
+from failwell.server.exchange import Answer, Exchange
+from failwell.server.guard import opened, single_tenant
+from failwell.server.quota import Quota, Windows
+from failwell.server.turn import is_events
+from failwell.server.wsgi.environ import (
     App,
     Environ,
     ExcInfo,
@@ -24,11 +28,7 @@ from failwell.server.environ import (
     status_line,
     text,
 )
-from failwell.server.exchange import Answer, Exchange
-from failwell.server.guard import opened, single_tenant
-from failwell.server.quota import Quota, Windows
-from failwell.server.turn import is_events
-from failwell.server.wsgi_idempotent import idempotent
+from failwell.server.wsgi.keyed import idempotent
 
 __all__ = ["App", "Environ", "StartResponse", "idempotent", "limited", "single_tenant", "wrap"]
 
