@@ -10,6 +10,7 @@ from http import HTTPStatus
 from failwell.contract import Code, Contract
 from failwell.headers import OUTCOME
 from failwell.model import Outcome, kind_of
+from failwell.stores import postgres_sql, sqlite_sql
 
 _PROOFS = {
     None: "nothing",
@@ -41,13 +42,10 @@ def ddl(database: str) -> str:
 
     Raises `ValueError` for any other.
     """
-    if database == "sqlite":
-        from failwell.stores import sqlite_sql as sql
-    elif database == "postgresql":
-        from failwell.stores import postgres_sql as sql
-    else:
+    if database not in ("sqlite", "postgresql"):
         raise ValueError(f"no table for {database!r}: use sqlite or postgresql")
-    return sql.SCHEMA.strip() + "\n"
+    schema = sqlite_sql.SCHEMA if database == "sqlite" else postgres_sql.SCHEMA
+    return schema.strip() + "\n"
 
 
 def _found(name: str) -> Contract:

@@ -112,9 +112,17 @@ def _marked(terms: Terms, endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
         return await keyed(request, run, terms)
 
-    signature = inspect.signature(endpoint)
+    signature = _signature(endpoint)
     kind = inspect.Parameter.KEYWORD_ONLY
     own = inspect.Parameter("failwell_asked", kind, annotation=Annotated[Any, Depends(_asked)])
     parameters = [*signature.parameters.values(), own]
     cast("Any", once).__signature__ = signature.replace(parameters=parameters)
     return once
+
+
+def _signature(endpoint: Callable[..., Any]) -> inspect.Signature:
+    """With annotations that are strings read where the endpoint was written, if they can be."""
+    try:
+        return inspect.signature(endpoint, eval_str=True)
+    except NameError:
+        return inspect.signature(endpoint)

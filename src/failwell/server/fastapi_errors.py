@@ -84,8 +84,7 @@ def _status_of(request: Request, error: RequestValidationError) -> int:
 
 def _sentence(issues: tuple[Issue, ...]) -> str:
     """The first issue, for dialects that have no room for all of them."""
-    if not issues:
-        return ""
-    more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
-    where = f"{issues[0].path}: " if issues[0].path else ""
-    return where + issues[0].message + more
+    for issue in issues:
+        more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
+        return (f"{issue.path}: " if issue.path else "") + issue.message + more
+    return ""
