@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [errors] [imports]`: measure, print the table, keep it in README.md.
+"""`python -m bench [calls] [errors] [imports] [server]`: measure, print the table, keep it in README.md.
 
 Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
 a busy machine is no mistake in the code.
@@ -12,13 +12,18 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from bench import calls, errors, imports
+from bench import calls, errors, imports, server
 from bench.rounds import Row, Table
 
-MEASURES = {"calls": calls.tables, "errors": errors.tables, "imports": imports.tables}
+MEASURES = {
+    "calls": calls.tables,
+    "errors": errors.tables,
+    "imports": imports.tables,
+    "server": server.tables,
+}
 PACKAGES = (
     "failwell", "httpx2", "msgspec", "httpx", "httpx-retries", "httpware", "clientwright",
-    "ionq-core",
+    "ionq-core", "starlette", "asgi-correlation-id", "slowapi",
 )  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"

@@ -10,7 +10,7 @@ import pytest
 
 from failwell.actions import Action, Emit, Flow, Send, Update, Wait
 from failwell.contract import Retry
-from failwell.drive import Rim, Stepped, adrive, drive
+from failwell.drive import AsyncStepped, Rim, Stepped, adrive, drive
 from failwell.events import Event, Recovered
 from failwell.flows.call import Terms, call
 from failwell.stores.memory import MemoryStore
@@ -297,3 +297,59 @@ def test_a_flow_that_sends_twice_is_refused() -> None:
 
     with pytest.raises(RuntimeError, match="more than once"):
         Stepped(flow(), Rim()).answer(answer(200, {}))
+
+
+class Awaited:
+    """A store whose updates are awaited."""
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+
+    async def update(self, key: str, change: Any) -> Any:
+        await asyncio.sleep(0)
+        return self._store.update(key, change)
+
+
+def test_the_same_step_by_step_where_steps_are_awaited() -> None:
+    """`begin` stops at the send; an answer or an error then takes the flow to its end."""
+    broken, reply = OSError("broken"), answer(200, {})
+
+    async def main() -> None:
+        clock, log = Clock(), list[Any]()
+        stepped = AsyncStepped(sum_of_two(log), Rim(clock=clock, store=Awaited()))
+        await stepped.begin()
+        assert (stepped.sends, stepped.result) == (Send(request("POST"), 1), None)
+        clock.sleep(5.0)
+        assert (await stepped.answer(reply), log) == (3, [(reply, clock.now)])
+        stepped = AsyncStepped(sum_of_two(log), Rim(store=Awaited()))
+        await stepped.begin()
+        assert (await stepped.fail(broken), log[1:]) == (3, [broken])
+
+    asyncio.run(main())
+
+
+def test_an_awaited_step_that_breaks_reaches_the_flow() -> None:
+    """What a deed raises is thrown into the flow; sending twice is refused here, too."""
+
+    def flow() -> Flow[str]:
+        try:
+            yield from Wait(1.0)
+        except OSError as error:
+            return str(error)
+        yield from Send(request("POST"), 1)
+        yield from Send(request("POST"), 2)
+        return ""
+
+    async def broken(_: float) -> None:
+        raise OSError("broken")
+
+    async def main() -> None:
+        stepped = AsyncStepped(flow(), Rim(sleep=broken))
+        await stepped.begin()
+        assert (stepped.sends, stepped.result) == (None, "broken")
+        stepped = AsyncStepped(flow(), Rim(sleep=lambda _: None))
+        await stepped.begin()
+        with pytest.raises(RuntimeError, match="more than once"):
+            await stepped.answer(answer(200, {}))
+
+    asyncio.run(main())

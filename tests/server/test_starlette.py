@@ -5,6 +5,7 @@ Over real HTTP; what FastAPI adds is in `test_fastapi.py`, the wrapper alone in 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from failwell.actions import StoreError
 from failwell.contract import Contract
 from failwell.sandbox.wire import running
 from failwell.server.starlette import idempotent_route, install, single_tenant
@@ -137,3 +139,66 @@ def test_settings_are_checked(shop_contract: Contract) -> None:
     with pytest.raises(ValueError, match="single_tenant"):
         install(Starlette(), shop_contract, store="memory:")
     install(Starlette(), shop_contract, store="memory:", caller=single_tenant)
+
+
+class Down:
+    """A store that is down."""
+
+    async def update(self, key: str, change: Any) -> Any:
+        raise StoreError("down")
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("on_outage", ["refuse", "run"])
+def test_a_store_that_is_down(shop_contract: Contract, on_outage: Any) -> None:
+    """Keyed writes are refused, and nothing was started, or run without protection."""
+    app = Starlette(routes=[Route("/", order, methods=["POST"])])
+    served = install(
+        app, shop_contract, store=Down(), caller=single_tenant, on_outage=on_outage, wait=0
+    )
+    tag = f"outage {on_outage}"
+    with running(served) as url:
+        fields = {"Idempotency-Key": "k"}
+        answer = httpx2.post(url, json={"tag": tag}, headers=fields, trust_env=False)
+    if on_outage == "refuse":
+        assert (answer.status_code, tag in RUNS) == (503, False)
+        assert answer.headers["failwell-outcome"] == "not_started"
+    else:
+        assert (answer.status_code, RUNS.count(tag)) == (201, 1)
+
+
+def test_a_request_that_is_cancelled_lets_go(shop_contract: Contract) -> None:
+    """A server that cancels a request leaves no heartbeat behind: the lease runs out, and what
+    became of the write is unknown."""
+
+    @idempotent_route
+    async def forever(request: Request) -> Response:
+        await asyncio.sleep(60)
+        return Response()
+
+    app = Starlette(routes=[Route("/", forever, methods=["POST"])])
+    served = install(app, shop_contract, store="memory:", caller=single_tenant, lease=0.1, wait=0)
+    fields = [(b"idempotency-key", b"k")]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": fields}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(served(dict(scope), receive, send))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.15)
+        assert len(asyncio.all_tasks()) == 1
+        await served(dict(scope), receive, send)
+
+    asyncio.run(main())
+    assert sent[0]["status"] == 409
+    assert (b"Failwell-Outcome", b"unknown") in sent[0]["headers"]

@@ -84,7 +84,8 @@ def _status_of(request: Request, error: RequestValidationError) -> int:
 
 def _sentence(issues: tuple[Issue, ...]) -> str:
     """The first issue, for dialects that have no room for all of them."""
-    for issue in issues:
-        more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
-        return (f"{issue.path}: " if issue.path else "") + issue.message + more
-    return ""
+    first = next(iter(issues), None)
+    if first is None:
+        return ""
+    more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
+    return (f"{first.path}: " if first.path else "") + first.message + more
