@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [errors] [imports] [server]`: measure, print the table, keep it in README.md.
+"""`python -m bench [calls] [errors] [imports] [server]`: measure, print, keep it in README.md.
 
 Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
 a busy machine is no mistake in the code.
