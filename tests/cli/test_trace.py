@@ -18,11 +18,10 @@ from failwell.cli.app import app
 from failwell.cli.trace import seconds
 from failwell.journal import Entry, entry
 
-NOW = time.time()
-
 
 def made(request_id: str, ago: float, **facts: Any) -> Entry:
-    return entry(side=facts.pop("side", "server"), at=NOW - ago, request_id=request_id, **facts)
+    """An entry that is so many seconds old when `folder` writes it down."""
+    return entry(side=facts.pop("side", "server"), at=-ago, request_id=request_id, **facts)
 
 
 def raised(message: str) -> Exception:
@@ -52,7 +51,8 @@ ENTRIES = [
 def folder(tmp_path: Path) -> Path:
     """A folder with a journal in it, of the name that is taken by default."""
     kept = journal.open(f"sqlite:///{tmp_path / 'failwell-journal.db'}")
-    kept.append(ENTRIES)
+    now = time.time()
+    kept.append([msgspec.structs.replace(one, at=now + one.at) for one in ENTRIES])
     kept.close()
     return tmp_path
 
