@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
@@ -34,18 +35,27 @@ CONTROLS = Contract(
 Handler = Callable[["_Mounted", Request], Coroutine[Any, Any, Response]]
 
 
+SYSTEMS = {
+    "toolpath": "ToolpathService",
+}
+"""The systems that can be re-created, each by its class in `failwell.apis.<name>.service`."""
+
+
 def services(only: Sequence[str] = (), **settings: Any) -> list[Service]:
     """The systems that the sandbox can re-create, or those of them that are named.
 
     Raises `ValueError` for a name that it does not know.
     """
-    from failwell.apis.toolpath.service import ToolpathService
-
-    known: dict[str, Callable[[], Service]] = {"toolpath": lambda: ToolpathService(**settings)}
-    unknown = [name for name in only if name not in known]
+    unknown = [name for name in only if name not in SYSTEMS]
     if unknown:
-        raise ValueError(f"the sandbox has no {', '.join(unknown)}: it has {', '.join(known)}")
-    return [make() for name, make in known.items() if not only or name in only]
+        raise ValueError(f"the sandbox has no {', '.join(unknown)}: it has {', '.join(SYSTEMS)}")
+    return [_service(name, settings) for name in only or SYSTEMS]
+
+
+def _service(name: str, settings: dict[str, Any]) -> Service:
+    module = importlib.import_module(f"failwell.apis.{name}.service")
+    make: Callable[..., Service] = getattr(module, SYSTEMS[name])
+    return make(**settings)
 
 
 def application(systems: Sequence[Service], *, seed: int | None = None) -> App:
