@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
+import httpx
 import httpx2
 
 import failwell
 from failwell.actions import Emit, Flow, Send, Store, Update, Wait
+from failwell.adoption import Adoption
 from failwell.contract import Dialect
 from failwell.dialects import Flat, Generic, Nested, Problem
 from failwell.drive import Rim, adrive, drive
@@ -84,6 +86,43 @@ def failures(client: failwell.Client) -> None:
         assert_type(settled.error, failwell.FailwellError | None)
 
 
+def create(name: str) -> dict[str, str]:
+    """A step."""
+    return {"id": name}
+
+
+async def acreate(name: str) -> dict[str, str]:
+    """A step that is awaited."""
+    return {"id": name}
+
+
+def delete(part: dict[str, str]) -> None:
+    """Its compensation."""
+
+
+def forget(number: int) -> None:
+    """A compensation of something else."""
+
+
+async def together() -> None:
+    """A step gives what its action gives; its undo takes that; a batch keeps the type."""
+    with failwell.transaction() as tx:
+        assert_type(tx.do(create, "a", undo=delete), dict[str, str])
+        tx.do(create, "a", undo=forget)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    async with failwell.transaction(store="memory:", name="order-17") as atx:
+        assert_type(await atx.do(acreate, "a", undo=delete), dict[str, str])
+    try:
+        assert_type(failwell.gather([failwell.Call(create, "a")], limit=3), list[dict[str, str]])
+        calls = [failwell.Call(acreate, name) for name in "ab"]
+        assert_type(await failwell.agather(calls), list[dict[str, str]])
+    except failwell.RollbackError as error:
+        assert_type(error.first, Exception)
+        assert_type(error.todo, tuple[failwell.Todo, ...])
+    except failwell.GatherError as error:
+        assert_type(error.unsettled, tuple[int, ...])
+    failwell.Call(create, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 def contracts() -> None:
     """A contract is declared with keywords, and makes exceptions."""
     contract = failwell.Contract(
@@ -141,3 +180,8 @@ def stores() -> None:
     store: Store = SQLiteStore("x.db", synchronous="FULL")
     assert_type(store.update("k", Add()), int)
     failwell.Client(store=store)
+
+
+def adoption(client: httpx.Client, told: list[Adoption]) -> None:
+    """What is adopted keeps its type."""
+    assert_type(failwell.adopt(client, policy=failwell.Policy(), tell=told.append), httpx.Client)

@@ -7,28 +7,33 @@ with the time beside it, in monotonic seconds.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-import anyio
 import httpx2
 import msgspec
 
+from failwell.actions import Action, Wait
 from failwell.clients.httpx2 import AsyncClient, Client
+from failwell.clients.waiting.look import alook, look
 from failwell.contract import Options
+from failwell.drive import adrive, drive
 
 T = TypeVar("T")
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Make one call, with failwell's care for it."""
+    """Make one call, with failwell's care for it; its body is `json`, or `content` as it is. One
+    that is not `signed` goes without the client's credential."""
 
     method: str
     path: str
     json: Any = None
     params: dict[str, str] | None = None
     options: Options | None = None
+    content: bytes | None = None
+    headers: dict[str, str] | None = None
+    signed: bool = True
 
     def __iter__(self) -> Generator[Step, tuple[Any, float], tuple[httpx2.Response, float]]:
         answer: tuple[httpx2.Response, float] = yield self
@@ -45,8 +50,9 @@ class Pause(msgspec.Struct, frozen=True):
         return now
 
 
-Step = Ask | Pause
-Operation = Generator[Step, tuple[Any, float], T]
+Step: TypeAlias = "Ask | Pause | Action"
+Operation: TypeAlias = Generator[Step, tuple[Any, float], T]
+"""A flow that looks at something, such as `failwell.flows.poll.poll`, may be a part of one."""
 
 
 def run(client: Client, operation: Operation[T]) -> T:
@@ -56,14 +62,11 @@ def run(client: Client, operation: Operation[T]) -> T:
         step = next(operation)
         while True:
             try:
-                if isinstance(step, Ask):
-                    answer = client.request(**_arguments(step))
-                else:
-                    time.sleep(step.seconds)
+                answer = _perform(client, step)
             except Exception as error:
                 step = operation.throw(error)
             else:
-                step = operation.send((answer, time.monotonic()))
+                step = operation.send((answer, client.rim.clock()))
     except StopIteration as end:
         result: T = end.value
         return result
@@ -78,14 +81,11 @@ async def arun(client: AsyncClient, operation: Operation[T]) -> T:
         step = next(operation)
         while True:
             try:
-                if isinstance(step, Ask):
-                    answer = await client.request(**_arguments(step))
-                else:
-                    await anyio.sleep(step.seconds)
+                answer = await _aperform(client, step)
             except Exception as error:
                 step = operation.throw(error)
             else:
-                step = operation.send((answer, time.monotonic()))
+                step = operation.send((answer, client.rim.clock()))
     except StopIteration as end:
         result: T = end.value
         return result
@@ -93,10 +93,32 @@ async def arun(client: AsyncClient, operation: Operation[T]) -> T:
         operation.close()
 
 
+def _perform(client: Client, step: Step) -> Any:
+    if isinstance(step, Ask):
+        return client.request(**_arguments(step))
+    action = Wait(step.seconds) if isinstance(step, Pause) else step
+    answer, _ = drive(iter(action), look(client), client.rim)
+    return answer
+
+
+async def _aperform(client: AsyncClient, step: Step) -> Any:
+    if isinstance(step, Ask):
+        return await client.request(**_arguments(step))
+    action = Wait(step.seconds) if isinstance(step, Pause) else step
+    answer, _ = await adrive(iter(action), alook(client), client.rim)
+    return answer
+
+
 def _arguments(ask: Ask) -> dict[str, Any]:
     arguments: dict[str, Any] = {"method": ask.method, "url": ask.path, "json": ask.json}
     if ask.params is not None:
         arguments["params"] = ask.params
+    if ask.content is not None:
+        arguments["content"] = ask.content
+    if ask.headers is not None:
+        arguments["headers"] = ask.headers
+    if not ask.signed:
+        arguments["auth"] = None
     if ask.options is not None:
         arguments["extensions"] = {"failwell": ask.options}
     return arguments

@@ -150,7 +150,7 @@ def _recorded(app: Any, base: str, seen: list[tuple[str, str, str | None]]) -> A
 def _town(**settings: Any) -> Iterator[Town]:
     with ExitStack() as stack:
         http = stack.enter_context(httpx2.Client(trust_env=False, timeout=30))
-        (service,), seen = services(**settings), list[tuple[str, str, str | None]]()
+        (service,), seen = services(("toolpath",), **settings), list[tuple[str, str, str | None]]()
         sandbox = _recorded(application([service], seed=1), service.base_path, seen)
         town = Town(stack.enter_context(running(sandbox)), http, service, seen)
         town.limit(requests_per_minute=100_000)

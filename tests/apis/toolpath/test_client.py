@@ -330,7 +330,7 @@ def test_the_engine_may_die_in_the_middle(clients: Clients, slow_town: Any, how:
     parts = [toolpath.parts.create(SPACER) for _ in range(2)]
     program = toolpath.programs.create(ready)
     if how == "killed":
-        os.kill(slow_town.service._engine.pid, signal.SIGKILL)
+        os.kill(slow_town.service.parts["engine"].pid, signal.SIGKILL)
         ends = time.monotonic() + 10
         while slow_town.service.components()["engine"] == "running":
             assert time.monotonic() < ends

@@ -6,6 +6,7 @@ The numbers in the docstrings are sections of the contract; "box" is its checkli
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import logging
@@ -804,7 +805,8 @@ def test_a_missing_key_is_told_before_the_body(town: Any) -> None:
 def test_the_first_program_makes_the_project(tmp_path: Path) -> None:
     """7: the first program of a part makes a project `API: <part-name> (<timestamp>)`; later ones
     reuse it, even where both were asked for at the same moment."""
-    records = Records(str(tmp_path / "toolpath.db"))
+    records = Records(lambda: tmp_path)
+    asyncio.run(records.start())
     part = records.add_part("team", "Bracket (v2)", "mm", None, "")
     records.part_is(part.number, Failure("none", "none"))
     assert records.part(part.number).project is None
@@ -816,7 +818,7 @@ def test_the_first_program_makes_the_project(tmp_path: Path) -> None:
     records.add_program(records.part(part.number), "cfg00001")
     assert records.part(part.number).project == project
     assert records.created() == {"parts": 1, "programs": 3}
-    records.close()
+    asyncio.run(records.stop())
 
 
 # --- Documents (boxes 3 and 10) ------------------------------------------------------------------

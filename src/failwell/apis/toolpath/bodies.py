@@ -11,7 +11,7 @@ import msgspec
 
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.machining import Estimate
-from failwell.apis.toolpath.records import PartRow, ProgramRow
+from failwell.apis.toolpath.rows import PartRow, ProgramRow
 
 T = TypeVar("T")
 

@@ -17,9 +17,12 @@ from failwell.apis.toolpath import operations
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.operations import Estimate, Part, Program, StepFile, Timings, Units
 from failwell.clients.httpx2 import AsyncClient, Client
+from failwell.clients.waiting import wait
 from failwell.contract import Policy
 from failwell.errors import FailwellError, InvalidRequestError
+from failwell.flows.ending import Finished
 from failwell.flows.settle import Settled
+from failwell.job import Job
 
 BASE_URL = "https://app.toolpath.com/api/public/v0"
 KEY_VARIABLE = "TOOLPATH_API_KEY"
@@ -38,6 +41,11 @@ def _arguments(api_key: str | None, base_url: str, arguments: dict[str, Any]) ->
         raise InvalidRequestError.of("The API key holds characters that no API key has")
     headers = {**arguments.pop("headers", {}), "Authorization": f"Bearer {key}"}
     return {"timeout": 30.0, **arguments, "base_url": base_url, "headers": headers}
+
+
+def _patience(policy: Policy) -> float:
+    """Seconds of failed looks that a wait bears; none where the caller has turned retries off."""
+    return 0.0 if policy.retry is None else 60.0
 
 
 class Toolpath:
@@ -86,6 +94,10 @@ class _Resource:
     def _run(self, operation: Operation[operations.T]) -> operations.T:
         return run(self._client, operation)
 
+    def _wait(self, made: str | Part | Program, job: Job, timeout: float) -> Finished:
+        patience = _patience(self._client.policy)
+        return wait(self._client, operations.id_of(made), job, timeout=timeout, tolerate=patience)
+
 
 class Parts(_Resource):
     """Parts: STEP files that the Engine has measured."""
@@ -114,7 +126,7 @@ class Parts(_Resource):
 
         Raises `JobFailedError` with Toolpath's reason, and `JobTimeoutError` with the last state.
         """
-        return self._run(operations.wait_for_part(part, timeout))
+        return operations.part_of(self._wait(part, operations.PART, timeout))
 
 
 class Programs(_Resource):
@@ -141,7 +153,7 @@ class Programs(_Resource):
 
         Raises `JobFailedError` with Toolpath's reason, and `JobTimeoutError` with the last state.
         """
-        return self._run(operations.wait_for_program(program, timeout))
+        return operations.program_of(self._wait(program, operations.PROGRAM, timeout))
 
 
 class Estimates(_Resource):
@@ -154,7 +166,8 @@ class Estimates(_Resource):
 
         Raises `UnprocessableError` where the program failed, `JobTimeoutError` when time is up.
         """
-        return self._run(operations.get_estimate(program, timings, timeout))
+        job = operations.ESTIMATES[timings]
+        return operations.estimate_of(self._wait(program, job, timeout))
 
 
 class AsyncToolpath:
@@ -196,6 +209,12 @@ class _AsyncResource:
     async def _run(self, operation: Operation[operations.T]) -> operations.T:
         return await arun(self._client, operation)
 
+    async def _wait(self, made: str | Part | Program, job: Job, timeout: float) -> Finished:
+        patience = _patience(self._client.policy)
+        return await wait(
+            self._client, operations.id_of(made), job, timeout=timeout, tolerate=patience
+        )
+
 
 class AsyncParts(_AsyncResource):
     """Parts: see `Parts`."""
@@ -217,7 +236,7 @@ class AsyncParts(_AsyncResource):
 
     async def wait(self, part: str | Part, *, timeout: float = 300.0) -> Part:
         """The part when it is ready: see `Parts.wait`."""
-        return await self._run(operations.wait_for_part(part, timeout))
+        return operations.part_of(await self._wait(part, operations.PART, timeout))
 
 
 class AsyncPrograms(_AsyncResource):
@@ -241,7 +260,7 @@ class AsyncPrograms(_AsyncResource):
 
     async def wait(self, program: str | Program, *, timeout: float = 300.0) -> Program:
         """The program when it is ready: see `Programs.wait`."""
-        return await self._run(operations.wait_for_program(program, timeout))
+        return operations.program_of(await self._wait(program, operations.PROGRAM, timeout))
 
 
 class AsyncEstimates(_AsyncResource):
@@ -251,4 +270,5 @@ class AsyncEstimates(_AsyncResource):
         self, program: str | Program, *, timings: Timings = "fast", timeout: float = 300.0
     ) -> Estimate:
         """The estimate: see `Estimates.get`."""
-        return await self._run(operations.get_estimate(program, timings, timeout))
+        job = operations.ESTIMATES[timings]
+        return operations.estimate_of(await self._wait(program, job, timeout))

@@ -16,12 +16,14 @@ from failwell.apis.operation import Ask, Operation, Pause
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.exceptions import ToolpathJobFailedError, ToolpathJobTimeoutError
 from failwell.contract import Options
-from failwell.errors import ConflictError, FailwellError, InvalidRequestError
-from failwell.headers import parse_retry_after
+from failwell.errors import ConflictError, InvalidRequestError
+from failwell.flows.ending import Finished
+from failwell.flows.poll import poll
+from failwell.flows.sight import Watch
+from failwell.job import Job
 from failwell.model import Failure, Kind, Outcome
 
 T = TypeVar("T")
-J = TypeVar("J", "Part", "Program")
 
 Units = Literal["mm", "in"]
 Timings = Literal["fast", "refined"]
@@ -30,9 +32,6 @@ StepFile = str | bytes | Path
 
 LARGEST_BODY = 25 * 1024 * 1024
 """Bytes of JSON that Toolpath takes at most."""
-
-FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.25, 1.5, 5.0
-"""Seconds between two looks at something that is processing, and how they grow."""
 
 _BEGINS = re.compile(r"ISO-10303-21\s*;")
 
@@ -82,6 +81,38 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
     setups: tuple[SetUp, ...] = ()
 
 
+def _job(url: str, **how: Any) -> Job:
+    return Job(
+        url=url,
+        record="data",
+        first=0.25,
+        cap=5.0,
+        failed_error=ToolpathJobFailedError,
+        timeout_error=ToolpathJobTimeoutError,
+        **how,
+    )
+
+
+def _made(url: str, **how: Any) -> Job:
+    """A job whose record tells its state, and why it failed."""
+    states = {"succeeded": frozenset({"ready"}), "failed": frozenset({"failed"})}
+    return _job(url, reason="failureReason", code="failureCode", **states, **how)
+
+
+PART = _made("parts/{id}", name="Part", resume="toolpath.parts.wait('{id}')")
+PROGRAM = _made("programs/{id}", name="Program", resume="toolpath.programs.wait('{id}')")
+ESTIMATES: dict[Timings, Job] = {
+    timings: _job(
+        f"programs/{{id}}/estimate?timings={timings}",
+        name=f"The {timings} estimate of program",
+        state=None,
+        resume=f"toolpath.estimates.get('{{id}}', timings='{timings}')",
+    )
+    for timings in ("fast", "refined")
+}
+"""An estimate is 202 until it is there; it has no state of its own."""
+
+
 def create_part(step: StepFile, name: str | None, units: Units, key: str | None) -> Operation[Part]:
     """A new part, processing."""
     text, source = _step(step)
@@ -103,13 +134,8 @@ def create_part(step: StepFile, name: str | None, units: Units, key: str | None)
 
 def get_part(part: str | Part) -> Operation[Part]:
     """The part as it is now."""
-    response, _ = yield from Ask("GET", f"parts/{_id(part)}")
+    response, _ = yield from Ask("GET", f"parts/{id_of(part)}")
     return _data(response, Part)
-
-
-def wait_for_part(part: str | Part, timeout: float) -> Operation[Part]:
-    """The part when it is ready."""
-    return (yield from _wait("parts", _id(part), Part, timeout))
 
 
 def create_program(
@@ -120,7 +146,7 @@ def create_program(
     The not-ready 409 and a used key look the same on the wire; the part's own state tells them
     apart: only while it is processing is there anything to wait for.
     """
-    body = {"partId": _id(part)} | ({"cutConfigId": cut_config} if cut_config else {})
+    body = {"partId": id_of(part)} | ({"cutConfigId": cut_config} if cut_config else {})
     key = str(uuid.uuid4()) if key is None else key
     ask = Ask("POST", "programs", json=body, options=_keyed(key))
     try:
@@ -130,80 +156,37 @@ def create_program(
         if conflict.outcome is not Outcome.NOT_STARTED or now.status == "failed":
             raise
         if now.status == "processing":
-            yield from wait_for_part(part, timeout)
+            yield from _until_ready(now.id, timeout)
         response, _ = yield from ask
     return _data(response, Program)
 
 
 def get_program(program: str | Program) -> Operation[Program]:
     """The program as it is now."""
-    response, _ = yield from Ask("GET", f"programs/{_id(program)}")
+    response, _ = yield from Ask("GET", f"programs/{id_of(program)}")
     return _data(response, Program)
 
 
-def wait_for_program(program: str | Program, timeout: float) -> Operation[Program]:
-    """The program when it is ready."""
-    return (yield from _wait("programs", _id(program), Program, timeout))
+def _until_ready(part_id: str, timeout: float) -> Operation[None]:
+    now = yield from Pause(0.0)
+    url = f"parts/{part_id}"
+    watch = Watch(job=PART, contract=TOOLPATH, url=url, job_id=part_id, timeout=timeout)
+    yield from poll(watch, now)
 
 
-def get_estimate(program: str | Program, timings: Timings, timeout: float) -> Operation[Estimate]:
-    """The estimate, once it is there."""
-    ask = Ask("GET", f"programs/{_id(program)}/estimate", params={"timings": timings})
-    response, now = yield from ask
-    ends, pause = now + timeout, FIRST_PAUSE
-    while response.status_code == 202:
-        if now >= ends:
-            raise _late(f"The {timings} estimate of program {_id(program)}", "processing", timeout)
-        yield from Pause(min(_pause(response, pause), ends - now))
-        response, now = yield from ask
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
-    return _data(response, Estimate)
+def part_of(ready: Finished) -> Part:
+    """The part that was waited for."""
+    return _data(ready.response, Part)
 
 
-def _wait(kind: str, identifier: str, cls: type[J], timeout: float) -> Operation[J]:
-    response, now = yield from Ask("GET", f"{kind}/{identifier}")
-    job = _data(response, cls)
-    ends, pause = now + timeout, FIRST_PAUSE
-    while job.status == "processing":
-        if now >= ends:
-            raise _late(f"{cls.__name__} {identifier}", job.status, timeout)
-        yield from Pause(min(_pause(response, pause), ends - now))
-        response, now = yield from Ask("GET", f"{kind}/{identifier}")
-        job = _data(response, cls)
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
-    if job.status == "failed":
-        raise _failed(cls.__name__, job, response)
-    return job
+def program_of(ready: Finished) -> Program:
+    """The program that was waited for."""
+    return _data(ready.response, Program)
 
 
-def _pause(response: httpx2.Response, pause: float) -> float:
-    asked = parse_retry_after(response.headers.get("retry-after"), date=None, now=0.0)
-    return max(pause, asked or 0.0)
-
-
-def _failed(name: str, job: Part | Program, response: httpx2.Response) -> FailwellError:
-    return ToolpathJobFailedError(
-        Failure(
-            kind=Kind.UNPROCESSABLE,
-            code=job.failure_code,
-            message=f"{name} {job.id} failed: {job.failure_reason or 'no reason given'}",
-            request_id=response.headers.get(TOOLPATH.request_ids.header),
-            api=TOOLPATH.name,
-            advice="Change the input: the same part will fail in the Engine again.",
-        )
-    )
-
-
-def _late(what: str, state: str, timeout: float) -> FailwellError:
-    return ToolpathJobTimeoutError(
-        Failure(
-            kind=Kind.TIMEOUT,
-            message=f"{what} is still {state} after {timeout:g} seconds",
-            code=state,
-            api=TOOLPATH.name,
-            advice="It goes on without you: wait for it again by its id.",
-        )
-    )
+def estimate_of(ready: Finished) -> Estimate:
+    """The estimate that was waited for."""
+    return _data(ready.response, Estimate)
 
 
 def _keyed(key: str | None) -> Options | None:
@@ -231,7 +214,8 @@ def _data(response: httpx2.Response, cls: type[T]) -> T:
         ) from None
 
 
-def _id(record: str | Part | Program) -> str:
+def id_of(record: str | Part | Program) -> str:
+    """The id. Raises `InvalidRequestError` for what is none."""
     identifier = record if isinstance(record, str) else record.id
     if not re.fullmatch(r"[A-Za-z0-9_-]+", identifier):
         raise InvalidRequestError.of(f"{identifier!r} is not an id: letters, digits, - and _ only")

@@ -2,132 +2,90 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Literal, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from failwell.apis.toolpath.engine import Failure
 from failwell.apis.toolpath.machining import Estimate, Program
+from failwell.apis.toolpath.rows import Key, PartRow, ProgramRow, Timings
 from failwell.apis.toolpath.step import StepPart
 
 R = TypeVar("R")
 
-Scope = Literal["read_only", "read_write"]
-Timings = Literal["fast", "refined"]
-Status = Literal["processing", "ready", "failed"]
-
 _SCHEMA = """
-CREATE TABLE keys (
+CREATE TABLE IF NOT EXISTS keys (
     token TEXT PRIMARY KEY, team TEXT NOT NULL, scope TEXT NOT NULL,
     expires REAL, revoked REAL
 ) WITHOUT ROWID;
-CREATE TABLE parts (
+CREATE TABLE IF NOT EXISTS parts (
     number INTEGER PRIMARY KEY, team TEXT NOT NULL, name TEXT NOT NULL, units TEXT NOT NULL,
     source_file TEXT, step TEXT NOT NULL, created TEXT NOT NULL, status TEXT NOT NULL,
     failure_code TEXT, failure_reason TEXT, geometry BLOB, project TEXT
 );
-CREATE TABLE programs (
+CREATE TABLE IF NOT EXISTS programs (
     number INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, team TEXT NOT NULL,
     cut_config TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, status TEXT NOT NULL,
     failure_code TEXT, failure_reason TEXT, plan BLOB
 );
-CREATE TABLE estimates (
+CREATE TABLE IF NOT EXISTS estimates (
     program INTEGER NOT NULL REFERENCES programs, timings TEXT NOT NULL, estimate BLOB,
     PRIMARY KEY (program, timings)
 ) WITHOUT ROWID;
 """
 
 
-class Key(msgspec.Struct, frozen=True):
-    """An API key: whose it is, what it may do, until when, and since when it may no more."""
-
-    token: str
-    team: str
-    scope: Scope
-    expires: float | None = None
-    revoked: float | None = None
-
-    def is_good(self, now: float) -> bool:
-        """Whether it opens anything at `now` (epoch seconds)."""
-        return self.revoked is None and (self.expires is None or self.expires > now)
-
-
-class PartRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A part as it is kept."""
-
-    number: int
-    team: str
-    name: str
-    units: Literal["mm", "in"]
-    source_file: str | None
-    step: str
-    created: str
-    status: Status
-    failure_code: str | None
-    failure_reason: str | None
-    geometry: bytes | None
-    project: str | None
-
-    @property
-    def id(self) -> str:
-        return f"part{self.number:04d}"
-
-
-class ProgramRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A program as it is kept."""
-
-    number: int
-    part: int
-    team: str
-    cut_config: str
-    created: str
-    updated: str
-    status: Status
-    failure_code: str | None
-    failure_reason: str | None
-    plan: bytes | None
-
-    @property
-    def id(self) -> str:
-        return f"prog{self.number:04d}"
-
-
 class Records:
-    """The service's database at `path`; one writer, and readers that see what is committed.
+    """The service's database, in a folder: one writer, and readers that see what is committed.
 
-    Raises `sqlite3.ProgrammingError` for everything once it is closed.
+    Raises `sqlite3.ProgrammingError` for what it is asked while it is stopped.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._writer = self._connect()
-        self._writer.executescript(_SCHEMA)
-        self._reader = self._connect()
-
-    def close(self) -> None:
-        """Close the database; `reopen` opens it again."""
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        self._folder = folder
+        self._writer = self._reader = sqlite3.connect(":memory:")
         self._writer.close()
-        self._reader.close()
+        self._is_open = False
+        self._writing = asyncio.Lock()
 
-    def reopen(self) -> None:
-        """Open the database again after `close`."""
-        self._writer, self._reader = self._connect(), self._connect()
+    @property
+    def running(self) -> bool:
+        """Whether it answers."""
+        return self._is_open
 
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        """What is written inside stands or falls together."""
-        self._writer.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._writer.execute("ROLLBACK")
-            raise
-        self._writer.execute("COMMIT")
+    async def start(self) -> None:
+        """Open the database; the first time, make its tables."""
+        async with self._writing:
+            if not self._is_open:
+                self._writer, self._reader = self._connect(), self._connect()
+                self._writer.executescript(_SCHEMA)
+                self._is_open = True
+
+    async def stop(self) -> None:
+        """Close the database, between two transactions."""
+        async with self._writing:
+            self._writer.close()
+            self._reader.close()
+            self._is_open = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[None]:
+        """What is written inside stands or falls together, and nobody else writes meanwhile."""
+        async with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
 
     def add_key(self, key: Key) -> None:
         """Keep an API key."""
@@ -230,14 +188,16 @@ class Records:
         )
 
     def created(self) -> dict[str, int]:
-        """How many of each were really created; it can be asked while the database is closed."""
+        """How many of each were really created; it can be asked while the database is
+        stopped."""
         tables = ("parts", "programs")
         count = "SELECT count(*) FROM "
         with contextlib.closing(self._connect()) as reader:
             return {table: reader.execute(count + table).fetchone()[0] for table in tables}
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        path = str(self._folder() / "toolpath.db")
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
         return connection
