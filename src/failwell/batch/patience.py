@@ -1,0 +1,30 @@
+"""May a transfer that broke go on, and after how long? Pure."""
+
+from __future__ import annotations
+
+from failwell.contract import TRANSIENT, Retry
+from failwell.errors import APIConnectionError, FailwellError
+from failwell.policy import backoff
+
+
+class Patience:
+    """Counts the failures in a row of one transfer; each piece that arrives makes it fresh."""
+
+    def __init__(self, retry: Retry | None) -> None:
+        self._retry = retry
+        self._failures = 0
+
+    def refresh(self) -> None:
+        """A piece has arrived."""
+        self._failures = 0
+
+    def wait(self, error: FailwellError, roll: float) -> float | None:
+        """Seconds until it goes on; None where the error is final. `roll` is in [0, 1)."""
+        retry = self._retry
+        may_pass = isinstance(error, APIConnectionError) or error.status_code in TRANSIENT
+        was_retried = error.outcome is not None and error.outcome.nothing_done  # by the client
+        if retry is None or was_retried or not may_pass or self._failures >= retry.max_retries:
+            return None
+        wait = max(backoff.delay(retry, self._failures, roll), error.retry_after or 0.0)
+        self._failures += 1
+        return None if wait > retry.max_wait else wait
