@@ -1,0 +1,65 @@
+"""Exceptions of both families: failwell's, and the HTTP library's that is expected at its seam.
+
+An SDK goes on catching its own library's classes; whoever calls the SDK may catch failwell's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from failwell.errors import FailwellError
+
+_Ours = type[FailwellError]
+_Theirs = type[BaseException]
+
+_made: dict[tuple[_Ours, _Theirs], _Ours] = {}
+_parents: dict[_Ours, tuple[_Ours, _Theirs]] = {}
+
+
+def family(ours: _Ours, theirs: _Theirs) -> _Ours:
+    """The class that is both, made once; it goes by the library's name, which SDKs print.
+
+    Theirs must be made from a message alone.
+    """
+    if issubclass(ours, theirs):
+        return ours
+    both = _made.get((ours, theirs))
+    if both is None:
+        both = _made.setdefault((ours, theirs), _new(ours, theirs))
+    return both
+
+
+def joined(error: FailwellError, theirs: _Theirs) -> FailwellError:
+    """The same failure, as an exception of both families; its cause and its notes come along."""
+    restore, (ours, *facts) = _reduced(type(error), error)
+    return _rebuilt(restore, ours, theirs, *facts)
+
+
+def _new(ours: _Ours, theirs: _Theirs) -> _Ours:
+    about = f"{ours.__name__} and {theirs.__module__}.{theirs.__name__}."
+    members = {"__doc__": about, "__reduce__": _reduce, "__module__": __name__}
+    both: _Ours = type(theirs.__name__, (ours, theirs), members)
+    _parents[both] = (ours, theirs)
+    return both
+
+
+def _reduce(error: FailwellError) -> tuple[Any, ...]:
+    """A class that is made on the fly is found again by its parents, not by its name."""
+    ours, theirs = _parents[type(error)]
+    restore, (_, *facts) = _reduced(ours, error)
+    return _rebuilt, (restore, ours, theirs, *facts)
+
+
+def _reduced(cls: _Ours, error: FailwellError) -> tuple[Callable[..., FailwellError], Any]:
+    """How `cls` pickles this error: what restores it, and out of what, its class first."""
+    restore, facts = cls.__reduce__(error)
+    return restore, facts
+
+
+def _rebuilt(
+    restore: Callable[..., FailwellError], ours: _Ours, theirs: _Theirs, *facts: Any
+) -> FailwellError:
+    error = restore(family(ours, theirs), *facts)
+    theirs.__init__(error, error.message)
+    return error

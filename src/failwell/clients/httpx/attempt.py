@@ -1,0 +1,133 @@
+"""What came of one attempt over httpx, in failwell's words."""
+
+from __future__ import annotations
+
+import time
+
+import h11
+import httpcore
+import httpx
+
+from failwell import headers, redaction
+from failwell.clients.httpx.body import Body
+from failwell.clients.httpx2 import attempt as httpx2s
+from failwell.clients.seam import Theirs
+from failwell.contract import Contract
+from failwell.model import Fault, Headers, Kind, Request, Response
+
+FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
+    getattr(httpx, cls.__name__): facts
+    for cls, facts in httpx2s.FAULTS.items()
+    if hasattr(httpx, cls.__name__)
+}
+"""What each of httpx's own exceptions means: what the one of the same name in httpx2, its
+continuation, does."""
+
+FAULTS[h11.LocalProtocolError] = FAULTS[httpx.LocalProtocolError]
+
+RAISED = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    h11.LocalProtocolError,
+)
+"""The roots of the table above, and what httpx lets through of h11."""
+
+THEIRS = Theirs(httpx.DecodingError, httpx.LocalProtocolError, httpx.ConnectError)
+
+
+def answer(response: httpx.Response, asked: httpx.Request, body: bytes | None) -> Response:
+    """The whole answer (or, with no body, one whose body the caller will read)."""
+    failed = response.status_code >= 400
+    return Response(
+        status=response.status_code,
+        headers=Headers(response.headers) if failed else response.headers,
+        body=body,
+        at=time.time(),
+        native=response,
+        asked=Headers(asked.headers),
+        metered=any("limit" in name.lower() for name in response.headers),
+    )
+
+
+def is_judged_whole(contract: Contract, request: Request, response: httpx.Response) -> bool:
+    """Whether to read the body before the answer is handed on: a failure's, and whatever is JSON
+    or was promised to be; a file or a stream of events passes through unread."""
+    if response.status_code >= 400:
+        return True
+    if request.reads_json is not None:
+        return request.reads_json
+    media = headers.media_type(response.headers.get("content-type"))
+    return contract.reads_json or headers.is_json(media)
+
+
+def decoded(response: httpx.Response, raw: bytes) -> bytes:
+    """The body without its content coding. Raises `httpx.DecodingError`."""
+    if "content-encoding" not in response.headers:
+        return raw
+    return rebuilt(response, raw).read()
+
+
+def rebuilt(response: httpx.Response, raw: bytes) -> httpx.Response:
+    """The same answer, still to be read by whoever asked: its body comes from memory."""
+    return httpx.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=httpx.ByteStream(raw),
+        extensions=response.extensions,
+    )
+
+
+def fault_of(
+    error: Exception,
+    asked: httpx.Request,
+    body: Body | None,
+    began: httpx.Response | None = None,
+) -> Fault:
+    """What an exception of httpx says of the attempt; `began` is the answer that was cut."""
+    kind, sent, transient = next(FAULTS[cls] for cls in type(error).__mro__ if cls in FAULTS)
+    cause = _clean(error, asked)
+    return Fault(
+        kind=kind,
+        name=type(error).__name__,
+        message=str(cause) or type(error).__name__,
+        sent=sent and not _is_in_head(error),
+        # after a time-out, an event loop goes on writing what it was given
+        whole=body is None or body.exhausted or kind is Kind.TIMEOUT,
+        transient=transient,
+        status=began.status_code if began is not None else None,
+        headers=began.headers if began is not None else {},
+        at=time.time(),
+        asked=Headers(asked.headers),
+        cause=cause,
+    )
+
+
+def out_of_time(asked: httpx.Request, body: Body | None, began: httpx.Response | None) -> Fault:
+    """The fault of an attempt that the call's deadline has ended."""
+    error = httpx.ReadTimeout("no whole answer in the time that the call had left")
+    return fault_of(error, asked, body, began)
+
+
+def _is_in_head(error: Exception) -> bool:
+    """Whether h11 has refused the head of the request, of which it then writes no byte."""
+    below = error.__cause__
+    return isinstance(below, httpcore.LocalProtocolError) and any(
+        isinstance(origin, h11.LocalProtocolError) for origin in below.args
+    )
+
+
+def _clean(error: Exception, asked: httpx.Request) -> Exception:
+    """The same exception without its request and traceback, which hold the credentials.
+
+    h11 quotes a header that it refuses, which may be one of them.
+    """
+    if isinstance(error, httpx.StreamError):
+        return httpx.StreamError(
+            "The body cannot be sent a second time: give bytes, or a file that can seek."
+        )
+    secrets = redaction.secrets_of(asked.headers, asked.url, None)
+    said = "a header holds a control character" if _is_in_head(error) else str(error)
+    cls = type(error) if isinstance(error, httpx.RequestError) else httpx.LocalProtocolError
+    return cls(redaction.text(said, secrets))

@@ -1,0 +1,200 @@
+"""`Transport` and `AsyncTransport`: failwell at httpx's own seam, below any client and any SDK.
+
+    client = httpx.Client(transport=failwell.clients.httpx.Transport(contract=...))
+
+Redirects, auth schemes and cookies are the client's and happen above: one call that is redirected
+is several calls here, each with attempts, a deadline and a key of its own. So is each retry of an
+SDK that retries by itself: switch that off, or let `failwell.adopt` do it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import httpx
+
+from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.httpx.attempt import (
+    RAISED,
+    THEIRS,
+    answer,
+    decoded,
+    fault_of,
+    is_judged_whole,
+    out_of_time,
+    rebuilt,
+)
+from failwell.clients.httpx.prepare import EXTENSION, Prepared, prepare
+from failwell.clients.httpx.sockets import bind
+from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream
+from failwell.clients.httpx2.limits import awithin, within
+from failwell.clients.origin import async_store, only_sync, opened, sync_store
+from failwell.clients.seam import DEFAULT, Account, Last, Seam
+from failwell.contract import Contract, Policy
+from failwell.dialects.generic import GENERIC
+from failwell.drive import adrive, drive
+from failwell.errors import FailwellError
+from failwell.events import Hook
+from failwell.flows.call import Done, call
+from failwell.model import Reply
+
+
+class Transport(httpx.BaseTransport):
+    """A transport around another (httpx's own where none is given) that sends again what is
+    proven safe, and says of each failed write whether it took effect.
+
+    An answer of 400 and above is returned once that is done. `extensions["failwell"]` of every
+    answer is an `Account`. A request's own `extensions["failwell"]` may be `failwell.Options`.
+    JSON is read whole before it is handed on; whatever else succeeds passes through as a stream.
+
+    Raises on a fault, and for a success that cannot be read, an exception of both families: a
+    `FailwellError` that is the httpx class, too, that httpx alone would have raised.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        contract: Contract = GENERIC,
+        policy: Policy = DEFAULT,
+        store: Store | AsyncStore | str | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        self.inner = httpx.HTTPTransport() if transport is None else transport
+        kept = sync_store(only_sync(opened(store)))
+        self.seam = Seam.of(contract, policy, kept, hooks, time.sleep)
+        bind(self.inner)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request: one call, of as many attempts as it takes and as are safe."""
+        now, last = time.monotonic(), Last()
+        try:
+            prepared = prepare(self.seam, request, now)
+            flow = call(prepared.request, prepared.terms, now)
+            return _went_well(drive(flow, self._attempts(prepared, last), self.seam.rim))
+        except FailwellError as error:
+            failed = error
+        return _ended(failed, last)
+
+    def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Reply]:
+        def attempt(send: Send) -> Reply:
+            asked = prepared.copy_for(send)
+            response: httpx.Response | None = None
+            with within(send.within):
+                try:
+                    response = self.inner.handle_request(asked)
+                    return last.keep(_answered(response, asked, prepared))
+                except RAISED as error:
+                    return last.keep(fault_of(error, asked, prepared.body, response))
+
+        return attempt
+
+    def close(self) -> None:
+        """Close the transport below."""
+        self.inner.close()
+
+
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """The same for `httpx.AsyncClient`.
+
+    An answer of 400 and above is returned once that is done. `extensions["failwell"]` of every
+    answer is an `Account`. A request's own `extensions["failwell"]` may be `failwell.Options`.
+    JSON is read whole before it is handed on; whatever else succeeds passes through as a stream.
+
+    Raises on a fault, and for a success that cannot be read, an exception of both families: a
+    `FailwellError` that is the httpx class, too, that httpx alone would have raised.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        contract: Contract = GENERIC,
+        policy: Policy = DEFAULT,
+        store: Store | AsyncStore | str | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        self.inner = httpx.AsyncHTTPTransport() if transport is None else transport
+        kept = async_store(opened(store))
+        self.seam = Seam.of(contract, policy, kept, hooks, _sleep)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request: one call, of as many attempts as it takes and as are safe."""
+        now, last = time.monotonic(), Last()
+        try:
+            prepared = prepare(self.seam, request, now)
+            flow = call(prepared.request, prepared.terms, now)
+            return _went_well(await adrive(flow, self._attempts(prepared, last), self.seam.rim))
+        except FailwellError as error:
+            failed = error
+        return _ended(failed, last)
+
+    def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Awaitable[Reply]]:
+        async def attempt(send: Send) -> Reply:
+            asked = prepared.copy_for(send)
+            response: httpx.Response | None = None
+            try:
+                with awithin(send.within):
+                    response = await self.inner.handle_async_request(asked)
+                    return last.keep(await _aanswered(response, asked, prepared))
+            except RAISED as error:
+                return last.keep(fault_of(error, asked, prepared.body, response))
+            except TimeoutError:
+                if send.within is None:  # a body's own, not the deadline's
+                    raise
+                return last.keep(out_of_time(asked, prepared.body, response))
+
+        return attempt
+
+    async def aclose(self) -> None:
+        """Close the transport below."""
+        await self.inner.aclose()
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio
+
+    await anyio.sleep(seconds)
+
+
+def _answered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
+    reading = Reading(prepared.request, prepared.terms, asked, prepared.body)
+    if not is_judged_whole(prepared.terms.contract, prepared.request, response):
+        response.stream = SyncStream(response, reading)
+        return answer(response, asked, None)
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    try:
+        raw = b"".join(response.stream)
+    finally:
+        response.close()
+    return answer(rebuilt(response, raw), asked, decoded(response, raw))
+
+
+async def _aanswered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
+    reading = Reading(prepared.request, prepared.terms, asked, prepared.body)
+    if not is_judged_whole(prepared.terms.contract, prepared.request, response):
+        response.stream = AsyncStream(response, reading)
+        return answer(response, asked, None)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    try:
+        raw = b"".join([chunk async for chunk in response.stream])
+    finally:
+        await response.aclose()
+    return answer(rebuilt(response, raw), asked, decoded(response, raw))
+
+
+def _went_well(done: Done) -> httpx.Response:
+    response: httpx.Response = done.response.native
+    response.extensions[EXTENSION] = Account(attempts=done.attempts)
+    return response
+
+
+def _ended(error: FailwellError, last: Last) -> httpx.Response:
+    """The answer that ended the call. Raises the error where none did."""
+    refusal = last.refusal(error)
+    if refusal is None:
+        raise last.raised(error, THEIRS)
+    response: httpx.Response = refusal.native
+    response.extensions[EXTENSION] = Account(attempts=error.attempts, error=error)
+    return response

@@ -1,0 +1,177 @@
+"""`Adapter`: failwell at requests' own seam, below any session and any SDK.
+
+    session.mount("https://", failwell.clients.requests.Adapter(contract=...))
+
+Redirects, auth schemes and cookies are the session's and happen above: one call that is redirected
+is several calls here, each with attempts, a deadline and a key of its own. So is each retry of an
+SDK that retries by itself: switch that off, or let `failwell.adopt` do it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, cast
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.util import Retry, Timeout
+
+from failwell.actions import AsyncStore, Send, Store
+from failwell.clients import families
+from failwell.clients.httpx2.limits import within
+from failwell.clients.origin import only_sync, opened, sync_store
+from failwell.clients.requests.attempt import RAISED, THEIRS, answer, fault_of
+from failwell.clients.requests.prepare import Prepared, prepare
+from failwell.clients.requests.sockets import bind
+from failwell.clients.seam import DEFAULT, Account, Last, Seam
+from failwell.contract import Contract, Policy
+from failwell.dialects.generic import GENERIC
+from failwell.drive import drive
+from failwell.errors import FailwellError
+from failwell.events import Hook
+from failwell.flows.call import Done, broken_off, call
+from failwell.model import Reply
+from failwell.policy import deadline
+
+
+class Adapter(BaseAdapter):
+    """An adapter around another (a plain `HTTPAdapter` where none is given) that sends again what
+    is proven safe, and says of each failed write whether it took effect.
+
+    An answer of 400 and above is returned once that is done; `failwell` of every response is an
+    `Account`. The retries of the adapter below, urllib3's, are switched off.
+
+    Raises on a fault, and for a success that cannot be read, an exception of both families: a
+    `FailwellError` that is the class, too, that requests alone would have raised.
+    """
+
+    def __init__(
+        self,
+        adapter: BaseAdapter | None = None,
+        *,
+        contract: Contract = GENERIC,
+        policy: Policy = DEFAULT,
+        store: Store | AsyncStore | str | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        super().__init__()
+        self.inner = HTTPAdapter() if adapter is None else adapter
+        kept = sync_store(only_sync(opened(store)))
+        self.seam = Seam.of(contract, policy, kept, hooks, time.sleep)
+        self._again = partial(
+            Adapter, self.inner, contract=contract, policy=policy, store=store, hooks=hooks
+        )
+        if isinstance(self.inner, HTTPAdapter):
+            self.inner.max_retries = Retry(0, read=False)
+            bind(self.inner)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A session pickles with its adapters; what they know of origins stays behind."""
+        return self._again, ()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """Send a request: one call, of as many attempts as it takes and as are safe."""
+        now, last = time.monotonic(), Last()
+        how = {"stream": True, "verify": verify, "cert": cert, "proxies": proxies}
+        try:
+            prepared = prepare(self.seam, request, now)
+            attempt = self._attempts(prepared, stream, timeout, how, last)
+            flow = call(prepared.request, prepared.terms, now)
+            return self._went_well(drive(flow, attempt, self.seam.rim))
+        except FailwellError as error:
+            failed = error
+        return self._ended(failed, last)
+
+    def _attempts(
+        self, prepared: Prepared, stream: bool, timeout: Any, how: dict[str, Any], last: Last
+    ) -> Callable[[Send], Reply]:
+        def attempt(send: Send) -> Reply:
+            asked = prepared.copy_for(send)
+            response: requests.Response | None = None
+            with within(send.within):
+                try:
+                    response = self.inner.send(asked, timeout=_bounded(timeout, send.within), **how)
+                    began = answer(response, asked, None)
+                    if stream and prepared.hands_out(began):
+                        _guard(response, prepared)
+                        return last.keep(began)
+                    return last.keep(answer(response, asked, response.content))
+                except RAISED as error:
+                    if response is not None:
+                        response.close()
+                    return last.keep(fault_of(error, asked, prepared.body, response))
+
+        return attempt
+
+    def _went_well(self, done: Done) -> requests.Response:
+        return self._told(done.response.native, Account(attempts=done.attempts))
+
+    def _ended(self, error: FailwellError, last: Last) -> requests.Response:
+        """The answer that ended the call. Raises the error where none did."""
+        refusal = last.refusal(error)
+        if refusal is None:
+            raise last.raised(error, THEIRS)
+        return self._told(refusal.native, Account(attempts=error.attempts, error=error))
+
+    def _told(self, response: Any, account: Account) -> requests.Response:
+        response.failwell = account
+        response.connection = self  # what an auth scheme sends its second request by
+        told: requests.Response = response
+        return told
+
+    def close(self) -> None:
+        """Close the adapter below."""
+        self.inner.close()
+
+
+def _guard(response: requests.Response, prepared: Prepared) -> None:
+    """Make whatever goes wrong while the answer is read an exception of both families."""
+    read = response.iter_content
+
+    def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        chunks = read(*args, **kwargs)
+        while True:
+            chunk = _next(chunks, response, prepared)
+            if isinstance(chunk, FailwellError):
+                raise chunk
+            if chunk is None:
+                return
+            yield chunk
+
+    response.iter_content = iter_content  # type: ignore[method-assign]
+
+
+def _next(chunks: Iterator[Any], response: requests.Response, prepared: Prepared) -> Any:
+    now = time.monotonic()
+    try:
+        with within(deadline.left(prepared.terms.ends, now)):
+            return next(chunks, None)
+    except RAISED as error:
+        fault = fault_of(error, response.request, prepared.body, response)
+    failed = broken_off(prepared.request, prepared.terms, fault, time.monotonic())
+    assert fault.cause is not None
+    return families.joined(failed, type(fault.cause))
+
+
+def _bounded(timeout: Any, within: float | None) -> Any:
+    """The caller's time-outs, none above what the call has left (seconds)."""
+    if within is None:
+        return timeout
+    if isinstance(timeout, Timeout):
+        timeout = (timeout.connect_timeout, timeout.read_timeout)
+    limits = cast("tuple[Any, Any]", timeout if isinstance(timeout, tuple) else (timeout, timeout))
+    return tuple(_least(limit, within) for limit in limits)
+
+
+def _least(limit: Any, within: float) -> float:
+    return min(limit, within) if isinstance(limit, (int, float)) else within
