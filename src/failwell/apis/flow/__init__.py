@@ -1,0 +1,6 @@
+"""Flow: bioinformatics samples, data, pipelines and executions, over REST and GraphQL."""
+
+from failwell.apis.flow.contract import FLOW, FLOW_GRAPHQL, FLOW_V2
+from failwell.apis.flow.exceptions import FlowError
+
+__all__ = ["FLOW", "FLOW_GRAPHQL", "FLOW_V2", "FlowError"]

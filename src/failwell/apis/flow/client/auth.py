@@ -1,0 +1,121 @@
+"""How a client of Flow stays logged in: an access token of minutes, renewed by a cookie.
+
+The refresh token is a cookie that httpx2 keeps and sends by itself; `GET /token` judges nothing
+else. `failwell.TokenAuth` sees to it that of all threads and tasks one asks for them all.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Generator
+from typing import Any
+
+import httpx2
+import msgspec
+
+from failwell.apis.flow.client import sessions
+from failwell.apis.operation import arun, run
+from failwell.clients.httpx2 import AsyncClient, Client
+from failwell.clients.renewal import TokenAuth
+from failwell.errors import FailwellError
+from failwell.tokens import RefreshError, Token
+
+SHORT = 60.0
+"""Seconds; a token that lasts less is renewed when Flow refuses it, and not before."""
+
+_LOGGED_OUT = Token("logged-out")
+
+
+class _FlowAuth(TokenAuth):
+    """Nobody, until a token is put; requests then go without one, and Flow says that it wants
+    one."""
+
+    def __init__(self) -> None:
+        super().__init__(_LOGGED_OUT)
+
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether requests carry a token."""
+        return self.token not in (None, _LOGGED_OUT)
+
+    def log_in(self, token: str) -> None:
+        """Send this token from now on."""
+        self.put(token_of(token))
+
+    def log_out(self) -> None:
+        """Send none from now on."""
+        self.put(_LOGGED_OUT)
+
+    def asked(self) -> dict[str, str]:
+        """The header fields that a request would carry now."""
+        token = self.token
+        return {self.header: self._spelt(token)} if token and self.is_logged_in else {}
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """One request, with the token of the moment, where there is one."""
+        request.headers.update(self.asked())
+        yield request
+
+
+class FlowAuth(_FlowAuth):
+    """The credential of a `Client`; `client` is what its refreshes are sent by."""
+
+    client: Client
+
+    def refresh(self, spent: Token | None) -> Token:
+        """A new access token, for the cookie of the log-in."""
+        try:
+            return token_of(run(self.client, sessions.fresh_token()))
+        except FailwellError as error:
+            raise refused(error) from None
+
+
+class AsyncFlowAuth(_FlowAuth):
+    """The credential of an `AsyncClient`; `client` is what its refreshes are sent by."""
+
+    client: AsyncClient
+
+    async def refresh(self, spent: Token | None) -> Token:
+        """A new access token, for the cookie of the log-in."""
+        try:
+            return token_of(await arun(self.client, sessions.fresh_token()))
+        except FailwellError as error:
+            raise refused(error) from None
+
+
+def token_of(value: str) -> Token:
+    """The token, with the time when it is over, where that is worth knowing beforehand.
+
+    Its lifetime counts from now, whatever the server's clock says. Raises `ValueError` for text
+    that no header can carry.
+    """
+    lifetime = lifetime_in(value)
+    if lifetime is None or lifetime < SHORT:
+        return Token(value)
+    return Token(value, expires_at=time.time() + lifetime)
+
+
+def lifetime_in(value: str) -> float | None:
+    """The seconds between the issue and the expiry that a JSON Web Token claims (RFC 7519 section
+    4.1); None for a token that claims neither, such as an API key. Nothing is verified."""
+    _, _, rest = value.partition(".")
+    payload = rest.partition(".")[0]
+    try:
+        text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        claims: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    begins, ends = claims.get("iat"), claims.get("exp")
+    if not isinstance(begins, (int, float)) or not isinstance(ends, (int, float)):
+        return None
+    return float(ends - begins)
+
+
+def refused(error: FailwellError) -> RefreshError:
+    """Why there is no fresh token, in Flow's own words."""
+    said = f"{error.code}: {error.message}" if error.code else error.message
+    return RefreshError(f"Flow gives no fresh token ({said}); log in again")

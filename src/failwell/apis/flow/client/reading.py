@@ -1,0 +1,83 @@
+"""What Flow answers, as frozen values. Ids are numbers here, and text of digits on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import httpx2
+import msgspec
+
+from failwell.apis.flow.contract import FLOW
+from failwell.errors import InvalidRequestError
+from failwell.model import Failure, Kind, Outcome
+
+T = TypeVar("T")
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing by its id and its name: a project, a pipeline, a version."""
+
+    id: int
+    name: str
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A user; others are not told what they may do."""
+
+    id: int
+    username: str
+    name: str = ""
+    can_run_pipelines: bool | None = None
+
+
+class Organism(msgspec.Struct, frozen=True, kw_only=True):
+    """An organism, by an id such as "Hs"."""
+
+    id: str
+    name: str
+    latin_name: str = ""
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A link to download a file by, until it expires (ISO 8601). It is a secret: whoever has it
+    may use it."""
+
+    url: str
+    expires_at: str
+
+    def __repr__(self) -> str:
+        return f"Link([redacted], expires_at={self.expires_at!r})"
+
+
+def read(response: httpx2.Response, kind: type[T], member: str | None = None) -> T:
+    """The answer's body, or a member of it, as `kind`. Raises `FlowBadResponseError` for a body
+    in another shape: it is told, not guessed at."""
+    try:
+        raw = msgspec.Raw(response.content)
+        if member is not None:
+            raw = msgspec.json.decode(response.content, type=dict[str, msgspec.Raw])[member]
+        return msgspec.json.decode(raw, type=kind, strict=False)
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError) as error:
+        raise FLOW.error(
+            Failure(
+                kind=Kind.BAD_RESPONSE,
+                status=response.status_code,
+                message=f"The answer is not what Flow promises: {error}",
+                request_id=response.headers.get(FLOW.request_ids.header),
+                outcome=None if response.request.method == "GET" else Outcome.APPLIED,
+                api=FLOW.name,
+                method=response.request.method,
+            )
+        ) from None
+
+
+def id_of(thing: Any) -> str:
+    """The id of a thing, of a number or of its digits, as it stands in a path. Raises
+    `InvalidRequestError` for what is none."""
+    found = getattr(thing, "id", thing)
+    text = str(found)
+    if isinstance(found, bool) or not (text.isascii() and text.isdigit()):
+        raise InvalidRequestError.of(
+            f"{text[:80]!r} is not the id of anything in Flow: ids are whole numbers"
+        )
+    return text

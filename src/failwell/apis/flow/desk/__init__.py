@@ -1,0 +1,1 @@
+"""What Flow does, whichever of its three interfaces asks for it."""

@@ -1,0 +1,1 @@
+"""Flow's routes under `/v2`, which answer failures with problem documents."""

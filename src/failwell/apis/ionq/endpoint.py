@@ -1,0 +1,155 @@
+"""An endpoint of IonQ's API, called in sync or in async code.
+
+>>> get_job.sync("…", client=client)
+>>> await get_job.asyncio("…", client=client)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx2
+import msgspec
+
+from failwell import redaction
+from failwell.apis.ionq.client import IonQClient
+from failwell.apis.ionq.contract import IONQ
+from failwell.apis.operation import Ask, Operation
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.model import BODY_LIMIT, Failure, Headers, Kind, Outcome
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Payload(Protocol):
+    """A body that can be told as plain values."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+Body = Payload | Mapping[str, Any]
+
+
+class Response(msgspec.Struct, Generic[T], frozen=True):
+    """An answer: what was `parsed`, and how it came."""
+
+    status_code: int
+    content: bytes
+    headers: Mapping[str, str]
+    parsed: T
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True):
+    """One call, ready to be made: by which client, of what, and what its answer is read as."""
+
+    client: IonQClient
+    ask: Ask
+    read_as: type[T]
+
+
+class Endpoint(Generic[P, T]):
+    """An endpoint, in four forms: `sync` and `asyncio` give the record, `sync_detailed` and
+    `asyncio_detailed` the whole `Response`.
+
+    Each raises `IonQError`, and failwell's class of that kind; `InvalidRequestError` for what is
+    refused before it is sent.
+    """
+
+    def __init__(self, ready: Callable[P, Call[T]]) -> None:
+        self._ready = ready
+        self.__doc__ = ready.__doc__
+        self.__name__ = ready.__name__
+
+    def sync(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The record that IonQ answers with."""
+        return self.sync_detailed(*args, **kwargs).parsed
+
+    def sync_detailed(self, *args: P.args, **kwargs: P.kwargs) -> Response[T]:
+        """The whole answer."""
+        call = self._ready(*args, **kwargs)
+        return call.client.perform(_made(call))
+
+    async def asyncio(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The record that IonQ answers with."""
+        return (await self.asyncio_detailed(*args, **kwargs)).parsed
+
+    async def asyncio_detailed(self, *args: P.args, **kwargs: P.kwargs) -> Response[T]:
+        """The whole answer."""
+        call = self._ready(*args, **kwargs)
+        return await call.client.aperform(_made(call))
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.__name__}>"
+
+
+def _made(call: Call[T]) -> Operation[Response[T]]:
+    response, _ = yield from call.ask
+    return Response(
+        response.status_code,
+        response.content,
+        Headers(response.headers),
+        read(response, call.read_as),
+    )
+
+
+def read(response: httpx2.Response, cls: type[T]) -> T:
+    """The record; a body in another shape is told, not guessed at.
+
+    Raises `BadResponseError`.
+    """
+    try:
+        return msgspec.json.decode(response.content, type=cls)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(response, f"is not the {cls.__name__} it should be: {error}") from None
+
+
+def _unreadable(response: httpx2.Response, why: str) -> FailwellError:
+    request = response.request
+    secrets = redaction.secrets_of(request.headers, request.url, None)
+    return IONQ.error(
+        Failure(
+            kind=Kind.BAD_RESPONSE,
+            status=response.status_code,
+            message=f"The answer {redaction.words(why, secrets)}",
+            request_id=response.headers.get(IONQ.request_ids.header),
+            outcome=None if request.method in IONQ.safe else Outcome.APPLIED,
+            api=IONQ.name,
+            method=request.method,
+            url=redaction.address(str(request.url), secrets),
+            body=redaction.scrub(response.content, secrets)[:BODY_LIMIT],
+        )
+    )
+
+
+def address(*segments: str, **query: Any) -> str:
+    """A path below the base URL; a query's None is left out, and a list is told one by one.
+
+    Raises `InvalidRequestError` for a segment that would lead elsewhere.
+    """
+    path = "/".join(_segment(segment) for segment in segments)
+    given = {name: _spelled(value) for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+def posted(method: str, path: str, body: Body) -> Ask:
+    """A call with a JSON body. Raises `InvalidRequestError` for one that JSON cannot spell."""
+    plain = body if isinstance(body, Mapping) else body.to_dict()
+    try:
+        content = json.dumps(plain, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError.of(f"The body cannot be told in JSON: {error}") from None
+    return Ask(method, path, content=content, headers={"Content-Type": "application/json"})
+
+
+def _segment(segment: str) -> str:
+    if segment in ("", ".", ".."):
+        raise InvalidRequestError.of(f"{segment!r} is not an id or a name at IonQ")
+    return quote(segment, safe="")
+
+
+def _spelled(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

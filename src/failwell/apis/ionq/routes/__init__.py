@@ -1,0 +1,1 @@
+"""IonQ's routes: what each operation does with a request that has come through the guards."""

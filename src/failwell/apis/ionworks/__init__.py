@@ -1,0 +1,6 @@
+"""Ionworks: battery cells and their measurements, simulations and fits."""
+
+from failwell.apis.ionworks.contract import IONWORKS
+from failwell.apis.ionworks.exceptions import IonworksError
+
+__all__ = ["IONWORKS", "IonworksError"]

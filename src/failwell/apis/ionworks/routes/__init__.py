@@ -1,0 +1,1 @@
+"""The routes, a room of resources a file."""

@@ -1,0 +1,1 @@
+"""What the service keeps, in SQLite: keys, campaigns, jobs with their logs, datasets."""
