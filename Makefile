@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test check bench clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python -m failwell demo --faults $(or $(FAULTS),default)
+	$(BIN)/python -m failwell demo --faults $(or $(FAULTS),default) --report demo-report.html
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest

@@ -37,6 +37,15 @@ async def _new_part(request: Request) -> Response:
     return JSONResponse({"id": "part0001", **await request.json()}, 201)
 
 
+async def _delete_part(request: Request) -> Response:
+    return Response(status_code=204)
+
+
+async def _upload(request: Request) -> Response:
+    await request.body()
+    return JSONResponse({"id": "7", "data_id": "7"})
+
+
 async def _lost(request: Request) -> Response:
     await request.body()
     await request.scope["extensions"][WIRE].reset()
@@ -53,17 +62,63 @@ class _Flaky:
         return JSONResponse({"ok": True})
 
 
+async def _new_job(request: Request) -> Response:
+    created = {"id": "job0001", "status": "queued"}
+    return JSONResponse(created, 202, {"Location": "/jobs/job0001", "Retry-After": "0"})
+
+
+class _Jobs:
+    """Jobs that are asked about twice before they end, by their ids well or badly."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, int] = {}
+
+    async def __call__(self, request: Request) -> Response:
+        job = request.path_params["id"]
+        self._asked[job] = self._asked.get(job, 0) + 1
+        if self._asked[job] <= 2:
+            return JSONResponse({"id": job, "status": "running"}, 202, {"Retry-After": "0"})
+        if job == "bad0001":
+            return JSONResponse({"id": job, "status": "failed", "error": "ValueError: no shots"})
+        return JSONResponse({"id": job, "status": "completed", "result": 42})
+
+
+class _Session:
+    """A log-in whose access tokens are over as soon as another one was got."""
+
+    valid = "access-0"
+
+    async def refresh(self, request: Request) -> Response:
+        number = int(self.valid.rpartition("-")[2]) + 1
+        self.valid = f"access-{number}"
+        found = {"access_token": self.valid, "expires_in": 1800, "refresh_token": f"next-{number}"}
+        return JSONResponse(found)
+
+    async def read(self, request: Request) -> Response:
+        if request.headers.get("authorization") == f"Bearer {self.valid}":
+            return JSONResponse({"name": "adam"})
+        error = {"code": "token_expired", "message": "The token has expired"}
+        return JSONResponse({"error": error}, 401)
+
+
 @asynccontextmanager
 async def _lifespan(_: Starlette) -> AsyncIterator[None]:
     yield
 
 
 def _example() -> Starlette:
+    session = _Session()
     routes = [
+        Route("/token", session.refresh, methods=["POST"]),
+        Route("/me", session.read),
         Route("/parts/lost-answer", _lost, methods=["POST"]),
         Route("/parts", _new_part, methods=["POST"]),
         Route("/parts/{id}", _part),
+        Route("/parts/{id}", _delete_part, methods=["DELETE"]),
+        Route("/upload", _upload, methods=["POST"]),
         Route("/flaky", _Flaky().__call__),
+        Route("/jobs", _new_job, methods=["POST"]),
+        Route("/jobs/{id}", _Jobs().__call__),
     ]
     return Starlette(routes=routes, lifespan=_lifespan)
 

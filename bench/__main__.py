@@ -1,6 +1,6 @@
 """`python -m bench [calls] [errors] [imports] [server]`: measure, print, keep it in README.md.
 
-Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
+`python -m bench faults`, by itself, runs the heavier faults. Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
 a busy machine is no mistake in the code.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from bench import calls, errors, imports, server
+from bench import calls, errors, faults, imports, server
 from bench.rounds import Row, Table
 
 MEASURES = {
@@ -31,6 +31,9 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 def main(wanted: list[str]) -> None:
     """Measure what is wanted, or everything."""
+    if wanted == ["faults"]:
+        faults.run()
+        return
     lines = [f"`make bench`, {_versions()}", *_header()]
     for name in wanted or MEASURES:
         for table in MEASURES[name]():

@@ -1,9 +1,10 @@
 """An error's body to the exception that the caller catches.
 
 Ours begins with the answer as the client adapter hands it on and ends when the exception is
-caught: it is read by its dialect, judged by its evidence, scrubbed of secrets and raised in the
-API's own class. The bare case is `json.loads` and a plain exception. ionq-core begins with an
-`httpx.Response` whose body is read, and goes its own way from there.
+caught: it is read by its dialect, judged by its evidence, its words are scrubbed of secrets, and it
+is raised in the API's own class. Its body, details and issues are scrubbed and read when somebody
+looks, which is a case of its own. The bare case is `json.loads` and a plain exception. ionq-core
+begins with an `httpx.Response` whose body is read, and goes its own way from there.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ def _table(
     fields = _fields(media, len(text))
     cases = [
         Case("failwell", _ours(contract, text, fields), target),
+        Case("and all looked at", _looked_at(contract, text, fields)),
         Case("its reading alone", _read(contract, text, fields)),
         Case("ionq-core", _ionq(text, fields)),
     ]
@@ -142,6 +144,21 @@ def _ours(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
             raise contract.error(verdict.failure)
         except FailwellError:
             return
+
+    return _many(once)
+
+
+def _looked_at(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
+    """The same, whose catcher looks at the body, the details and the issues."""
+    request, response = _answered(contract, text, fields)
+
+    def once() -> None:
+        verdict = evidence.judge(contract, request, response)
+        assert verdict is not None
+        try:
+            raise contract.error(verdict.failure)
+        except FailwellError as error:
+            _ = error.failure
 
     return _many(once)
 

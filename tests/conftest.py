@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from failwell.clients import origin
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_interrupts() -> Iterator[None]:
@@ -18,6 +20,12 @@ def _ctrl_c_interrupts() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def _every_origin_is_new() -> None:
+    """What one test's calls showed of an address is no news for the next one."""
+    origin.forget()
 
 
 @pytest.fixture(scope="session")

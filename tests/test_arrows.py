@@ -16,27 +16,38 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 
 FLOORS = [
-    "model",
-    "errors events headers ids redaction contract actions",
+    "later",
+    "model tokens",
+    "errors events headers quotas ids redaction settings contract job actions",
     "policy dialects",
-    "flows drive",
+    "flows drive places",
     "clients server stores hooks journal testing",
+    "explanation transactions batch guarding",
     "apis",
-    "sandbox tools",
-    "cli page explanation __main__",
+    "sandbox tools adoption",
+    "cli page __main__",
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms.split()}
 
 BESIDE = {
     "events": {"errors"},  # an event carries the error that is raised
-    "contract": {"errors"},  # a contract gives each kind its class
+    "contract": {"errors", "settings"},  # a contract gives each kind its class
+    "quotas": {"headers"},  # a reset is told apart by the answer's date
+    "job": {"errors"},  # a job names the exceptions of its ends
     "actions": {"events"},  # `Emit` carries an event
-    "policy.evidence": {"dialects.generic", "dialects.problem"},  # what is not the API's own word
+    "policy.evidence": {"dialects.generic", "dialects.problem", "policy.kept"},  # not its own word
+    "policy.kept": {"dialects.generic"},  # what is not the API's own word
     "policy.retry": {"policy.backoff"},
+    "policy.intents": {"policy.idempotency"},  # a run keeps what a server would replay
+    "policy.saga": {"policy.backoff"},
+    "policy.governor": {"policy.governor"},  # one question, in three files
     "clients": {"hooks.logging", "stores"},  # logging is on by itself; a store may be a URL
     "server": {"stores", "journal"},  # a store may be a URL; failures are written down
     "hooks.journal": {"journal"},  # the hook that writes the journal
-    "cli": {"explanation", ""},  # a verb prints what another module has worked out; the version
+    "hooks.jsonlines": {"journal.redact"},  # prose is redacted alike, in a journal and in a log
+    "hooks.structlog": {"journal.redact"},
+    "hooks.opentelemetry": {"clients"},  # it puts a span around a client's calls
+    "cli": {""},  # the version
     "__main__": {"cli"},
 }
 """Arrows between neighbours, by module; "" is the front door, `failwell` itself."""

@@ -115,6 +115,7 @@ def test_a_class_in_the_wrong_place_is_refused(cls: type[errors.FailwellError]) 
         *[(lambda n=n, v=v: Retry(**{n: v}), n)
           for n in ("base", "cap", "fast_base", "max_wait") for v in (-1, math.nan, math.inf)],
         (lambda: Retry(max_retries=-1), "max_retries"),
+        (lambda: Code(code="a", status=500, max_retries=-1), "max_retries"),
         (lambda: Retry(jitter="half"), "jitter"),
         *[(lambda v=v: Policy(deadline=v), "deadline") for v in (0, -1, math.nan, math.inf)],
         *[(lambda v=v: Options(deadline=v), "deadline") for v in (0, -1, math.nan, math.inf)],
@@ -138,6 +139,29 @@ def test_the_settings_are_those_of_the_design() -> None:
     assert Policy().retry == retry
     assert Policy().deadline is None
     assert (Idempotency().header, Idempotency().retention) == ("Idempotency-Key", 86400.0)
+
+
+RULE = Retry(max_retries=2, base=0.5, jitter=None)
+
+
+@pytest.mark.parametrize(
+    ("policy", "published", "holds"),
+    [
+        (Policy(), RULE, RULE),
+        (Policy(deadline=9.0), RULE, RULE),
+        (Policy(retry=None), RULE, None),
+        (Policy(retry=Retry()), RULE, Retry()),
+        (Policy(retry=Retry(base=9.0)), RULE, Retry(base=9.0)),
+        (Policy(), None, Retry()),
+    ],
+)
+def test_a_published_retry_rule_holds_where_no_other_was_asked_for(
+    policy: Policy, published: Retry | None, holds: Retry | None
+) -> None:
+    """To ask for none, or for failwell's usual one by name, is to ask; all else stays."""
+    ruled = policy.under(contract(retry=published))
+    assert ruled.retry == holds
+    assert ruled == msgspec.structs.replace(policy, retry=holds)
 
 
 @pytest.mark.parametrize("settings", [Retry(), Policy(), Options(), Idempotency(), OWN, CODES[0]])

@@ -13,21 +13,30 @@ import pytest
 import failwell
 
 NAMES = [
+    "Governor", "Limit", "guard",
     "GENERIC", "APIConnectionError", "APIError", "APITimeoutError", "AsyncClient", "Attempt",
-    "AuthenticationError", "BadRequestError", "BadResponseError", "Client", "Code",
-    "ConflictError", "Contract", "DeadlineExceededError", "Failure", "FailwellError", "GoneError",
-    "Idempotency", "InvalidRequestError", "Issue", "JobFailedError", "JobTimeoutError", "Kind",
+    "AuthenticationError", "BadRequestError", "BadResponseError", "Breaker", "Budget",
+    "CircuitBreaker", "CircuitOpenError", "Client", "Code",
+    "ConflictError", "Contract", "DeadlineExceededError", "Explanation", "Failure",
+    "FailwellError", "Finished", "GoneError", "Idempotency", "InvalidRequestError", "Issue", "Job", "JobError",
+    "JobFailedError", "JobTimeoutError", "Kind",
     "LookUp", "NotFoundError", "Options", "Outcome", "PayloadTooLargeError",
     "PermissionDeniedError", "Policy", "RateLimitError", "RequestIds", "Retry", "ServerError",
     "ServiceUnavailableError", "Settled", "UnprocessableError",
+    "Call", "Declared", "GatherError", "Remainder", "RollbackError", "Todo",
+    "TransactionalOperation", "adownload", "agather", "aupload", "download", "gather",
+    "transaction", "upload",
+    "RefreshError", "Token", "TokenAuth",
+    "Existing", "Got", "RunError", "create_or_get",
+    "Pending", "adopt", "as_completed", "explain", "wait",
 ]  # fmt: skip
 
 CORE = [
     "failwell", "failwell.actions", "failwell.contract", "failwell.drive", "failwell.errors",
-    "failwell.events", "failwell.headers", "failwell.model", "failwell.redaction",
-    "failwell.testing",
+    "failwell.events", "failwell.headers", "failwell.job", "failwell.model", "failwell.redaction",
+    "failwell.testing", "failwell.tokens",
 ]  # fmt: skip
-ROOMS = ["clients", "dialects", "flows", "hooks", "policy", "stores"]
+ROOMS = ["batch", "clients", "dialects", "flows", "hooks", "policy", "stores", "transactions"]
 
 
 def modules() -> list[str]:

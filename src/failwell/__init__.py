@@ -4,10 +4,14 @@
 >>> client = failwell.Client(base_url="https://api.example.org")
 """
 
+import typing as _typing
+
+from failwell.adoption import adopt
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.contract import (
     Code,
     Contract,
+    Existing,
     Idempotency,
     LookUp,
     Options,
@@ -23,23 +27,50 @@ from failwell.errors import (
     AuthenticationError,
     BadRequestError,
     BadResponseError,
+    CircuitOpenError,
     ConflictError,
     DeadlineExceededError,
     FailwellError,
     GoneError,
     InvalidRequestError,
+    JobError,
     JobFailedError,
     JobTimeoutError,
     NotFoundError,
     PayloadTooLargeError,
     PermissionDeniedError,
     RateLimitError,
+    RollbackError,
+    RunError,
     ServerError,
     ServiceUnavailableError,
     UnprocessableError,
 )
 from failwell.flows.settle import Settled
-from failwell.model import Attempt, Failure, Issue, Kind, Outcome
+from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Todo
+from failwell.settings import Breaker, Budget, Governor, Limit
+from failwell.tokens import RefreshError, Token
+
+if _typing.TYPE_CHECKING:
+    from failwell.batch import (
+        Call,
+        GatherError,
+        Remainder,
+        adownload,
+        agather,
+        aupload,
+        download,
+        gather,
+        upload,
+    )
+    from failwell.clients.renewal import TokenAuth
+    from failwell.clients.creating import Got, create_or_get
+    from failwell.clients.waiting import Pending, as_completed, wait
+    from failwell.explanation import Explanation, explain
+    from failwell.flows.ending import Finished
+    from failwell.guarding import CircuitBreaker, guard
+    from failwell.job import Job
+    from failwell.transactions import Declared, TransactionalOperation, transaction
 
 __version__ = "0.1.0"
 
@@ -53,32 +84,96 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BadResponseError",
+    "Breaker",
+    "Budget",
+    "Call",
+    "CircuitBreaker",
+    "CircuitOpenError",
     "Client",
     "Code",
     "ConflictError",
     "Contract",
     "DeadlineExceededError",
+    "Declared",
+    "Existing",
+    "Explanation",
     "Failure",
     "FailwellError",
+    "Finished",
+    "GatherError",
     "GoneError",
+    "Got",
+    "Governor",
     "Idempotency",
     "InvalidRequestError",
     "Issue",
+    "Job",
+    "JobError",
     "JobFailedError",
     "JobTimeoutError",
     "Kind",
+    "Limit",
     "LookUp",
     "NotFoundError",
     "Options",
     "Outcome",
     "PayloadTooLargeError",
+    "Pending",
     "PermissionDeniedError",
     "Policy",
     "RateLimitError",
+    "RefreshError",
+    "Remainder",
     "RequestIds",
     "Retry",
+    "RollbackError",
+    "RunError",
     "ServerError",
     "ServiceUnavailableError",
     "Settled",
+    "Todo",
+    "Token",
+    "TokenAuth",
+    "TransactionalOperation",
     "UnprocessableError",
+    "adopt",
+    "adownload",
+    "agather",
+    "as_completed",
+    "aupload",
+    "create_or_get",
+    "download",
+    "explain",
+    "gather",
+    "guard",
+    "transaction",
+    "upload",
+    "wait",
 ]
+
+_LATER = {
+    "failwell.batch": (
+        "Call", "GatherError", "Remainder", "adownload", "agather", "aupload", "download",
+        "gather", "upload",
+    ),
+    "failwell.clients.renewal": ("TokenAuth",),
+    "failwell.clients.creating": ("Got", "create_or_get"),
+    "failwell.clients.waiting": ("Pending", "as_completed", "wait"),
+    "failwell.explanation": ("Explanation", "explain"),
+    "failwell.flows.ending": ("Finished",),
+    "failwell.guarding": ("CircuitBreaker", "guard"),
+    "failwell.job": ("Job",),
+    "failwell.transactions": ("Declared", "TransactionalOperation", "transaction"),
+}  # fmt: skip
+"""Rooms that are read when somebody asks for what is in them."""
+
+
+def __getattr__(name: str) -> object:
+    for room, names in _LATER.items():
+        if name in names:
+            import importlib
+
+            found: object = getattr(importlib.import_module(room), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,13 +7,14 @@ end to end.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from failwell.events import Event
 from failwell.model import Reply, Request
+from failwell.tokens import RefreshError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -86,6 +87,18 @@ class Wait(msgspec.Struct, frozen=True):
         return answer
 
 
+class Renew(msgspec.Struct, frozen=True):
+    """Get a fresh credential in place of the one in these header fields (`asked`), once for all
+    who need it, `within` seconds where that is set; None, or why there is none."""
+
+    asked: Mapping[str, str]
+    within: float | None = None
+
+    def __iter__(self) -> Generator[Action, tuple[Any, float], tuple[RefreshError | None, float]]:
+        answer: tuple[RefreshError | None, float] = yield self
+        return answer
+
+
 class Emit(msgspec.Struct, frozen=True):
     """Tell the hooks."""
 
@@ -97,17 +110,19 @@ class Emit(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, Generic[A], frozen=True):
-    """Apply a change to the record under `key`, atomically, in the store."""
+    """Apply a change to the record under `key`, atomically, in the store; where it is `durable`,
+    in the one that outlives this process, and nowhere else."""
 
     key: str
     change: Change[Any, A]
+    durable: bool = False
 
     def __iter__(self) -> Generator[Action, tuple[Any, float], tuple[A, float]]:
         answer: tuple[A, float] = yield self
         return answer
 
 
-Action: TypeAlias = "Send | Wait | Emit | Update[Any]"
+Action: TypeAlias = "Send | Wait | Emit | Update[Any] | Renew"
 Flow = Generator["Action", tuple[Any, float], T]
 
 Sender = Callable[[Send], Reply]

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
-from failwell.errors import BY_KIND, DeadlineExceededError, FailwellError
+from failwell.errors import BY_KIND, CircuitOpenError, DeadlineExceededError, FailwellError
 from failwell.model import (
     Attempt,
     Failure,
@@ -27,6 +27,7 @@ from failwell.model import (
     Sent,
     kind_of,
 )
+from failwell.settings import Breaker, Budget, Governor, require
 
 Jitter = Literal["full", "equal", "ten_percent"]
 
@@ -53,7 +54,11 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
 
     `proves` is what an answer with this code proves about the write that it answers; None proves
     nothing. `transient` says whether the same request may go well later; None leaves it to the
-    status.
+    status. `max_retries` is how many more sends follow an answer with this code at most, even
+    where it is not transient: an API's retry rule may cover what will usually repeat. `charges`
+    says whether what fails so costs money all the same; None where the API does not say.
+
+    Raises `ValueError` for a `max_retries` below 0.
     """
 
     code: str
@@ -63,6 +68,12 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     transient: bool | None = None
     means: str = ""
     advice: str | None = None
+    charges: bool | None = None
+    max_retries: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_retries is not None:
+            require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
 
 
 REPLAYED = frozenset(
@@ -98,7 +109,7 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     replay: Literal["same", "result"] = "same"
 
     def __post_init__(self) -> None:
-        _require(self.retention > 0, "retention", self.retention, "above 0 seconds")
+        require(self.retention > 0, "retention", self.retention, "above 0 seconds")
 
     @property
     def trusted(self) -> bool:
@@ -138,10 +149,12 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestIds(msgspec.Struct, frozen=True, kw_only=True):
-    """Where request ids travel: the header, whether callers may choose one, and its alphabet."""
+    """Where request ids travel: the header, whether callers may choose one, and its alphabet;
+    `prefix` is what the server's own begin with."""
 
     header: str = "X-Request-Id"
     accepts: bool = False
+    prefix: str = ""
     alphabet: str = r"[A-Za-z0-9._-]{1,128}"
 
     def allows(self, request_id: str) -> bool:
@@ -153,31 +166,51 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True):
     """How to find out whether a write took effect, for an API without keys.
 
     `request(sent)` makes the method and URL to ask, or None where this write cannot be looked up;
-    `found(sent, answer)` says whether the answer shows the record. `settle_time` (seconds) is the
-    time after which a write that is not found will not appear any more, where the API states one;
-    `enforced` says that the server itself refuses a second record with the same natural key.
+    `found(sent, answer)` says whether the answer shows the record, and `record(sent, answer)` is
+    that record, where the answer is not the record itself (a list, say). `settle_time` (seconds)
+    is the time after which a write that is not found will not appear any more, where the API
+    states one; `enforced` says that the server itself refuses a second record with the same
+    natural key.
+
+    Where records have no natural key but room for a word of the caller's, `tag(sent, tag)` makes
+    the request's body with a tag in it, by which `request` and `found` then go (`sent.tag`). It
+    is unique to the call; None says that this write has no room for one.
     """
 
     request: Callable[[Sent], tuple[str, str] | None]
     found: Callable[[Sent, Response], bool]
     settle_time: float | None = None
     enforced: bool = False
+    record: Callable[[Sent, Response], Any] | None = None
+    tag: Callable[[Sent, str], bytes | None] | None = None
 
     def __post_init__(self) -> None:
         if self.settle_time is not None:
             holds = math.isfinite(self.settle_time) and self.settle_time >= 0
-            _require(holds, "settle_time", self.settle_time, "0 or more seconds")
+            require(holds, "settle_time", self.settle_time, "0 or more seconds")
+
+
+class Existing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a 409 tells which record has the natural key already, where the server enforces one.
+
+    `id` is where the refusal's details hold the id of that record: a path of names, or a function
+    of the details. `request(sent, id)` makes the method and URL that read the record, or None
+    where this write makes no such record; `record` is the path to it inside the answer. The
+    record is the one that was sent where it holds what was sent: all members of the JSON body, or
+    those that `compare` names. `codes` are the codes of the 409 that mean it; none stands for any.
+    """
+
+    request: Callable[[Sent, str], tuple[str, str] | None]
+    id: str | Callable[[Any], Any] = "existing_id"
+    record: str = ""
+    compare: frozenset[str] | None = None
+    codes: frozenset[str] = frozenset()
 
 
 def _check_deadline(deadline: float | None) -> None:
     """Raises `ValueError` unless the deadline is None or a positive, finite number of seconds."""
     if deadline is not None:
-        _require(math.isfinite(deadline) and deadline > 0, "deadline", deadline, "above 0 seconds")
-
-
-def _require(holds: bool, name: str, value: object, wanted: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={value!r}: must be {wanted}")
+        require(math.isfinite(deadline) and deadline > 0, "deadline", deadline, "above 0 seconds")
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,35 +231,55 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     max_wait: float = 120.0
 
     def __post_init__(self) -> None:
-        _require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
+        require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
         for name in ("base", "cap", "fast_base", "max_wait"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value >= 0, name, value, "0 or more seconds")
+            require(math.isfinite(value) and value >= 0, name, value, "0 or more seconds")
         known = ("full", "equal", "ten_percent", None)
-        _require(self.jitter in known, "jitter", self.jitter, f"one of {known}")
+        require(self.jitter in known, "jitter", self.jitter, f"one of {known}")
+
+
+_USUAL = Retry()
+"""What a policy that was given no `retry` has; known by its identity, for to ask for these very
+figures is a choice, too."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How a client lives with failure. `None` turns a part off; `deadline` is in seconds and
-    bounds a whole call, its attempts and its waits together."""
+    bounds a whole call, its attempts and its waits together. Budget, breaker and governor are
+    shared by all who call the same origin with the same credential. Where no `retry` is given,
+    the contract's published one holds, if it has one."""
 
-    retry: Retry | None = Retry()
+    retry: Retry | None = _USUAL
     deadline: float | None = None
+    budget: Budget | None = Budget()
+    breaker: Breaker | None = Breaker()
+    governor: Governor | None = Governor()
 
     def __post_init__(self) -> None:
         _check_deadline(self.deadline)
+
+    def under(self, contract: Contract) -> Policy:
+        """This policy for an API whose own retry rule stands where no other was asked for."""
+        if self.retry is not _USUAL or contract.retry is None:
+            return self
+        return msgspec.structs.replace(self, retry=contract.retry)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """One call's own settings; what is left out stays as the client has it.
 
     `expect="json"` says that a success must be JSON; "any" says that it need not.
+    `get_existing` answers a 409 that names the record which is there already with that record,
+    where it holds what was sent. `name` is what the caller calls this write in a `run` of its own.
     """
 
     idempotency_key: str | None = None
     deadline: float | msgspec.UnsetType | None = msgspec.UNSET
     retry: Retry | msgspec.UnsetType | None = msgspec.UNSET
     expect: Literal["json", "any"] | None = None
+    get_existing: bool | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if self.deadline is not msgspec.UNSET:
@@ -240,6 +293,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             deadline=other.deadline if self.deadline is unset else self.deadline,
             retry=other.retry if self.retry is unset else self.retry,
             expect=self.expect or other.expect,
+            get_existing=other.get_existing if self.get_existing is None else self.get_existing,
+            name=other.name if self.name is None else self.name,
         )
 
 
@@ -260,8 +315,12 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
     is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests
     only, so that one that was cut short did nothing. `exceptions` puts an API's own classes in
-    the places of failwell's, `deadline_error` in that of `DeadlineExceededError`; each must derive
-    from the class it stands for.
+    the places of failwell's, `deadline_error` in that of `DeadlineExceededError`, `circuit_error` in
+    that of `CircuitOpenError`; each must derive from the class it stands for. `retry` is the API's
+    published rule, for clients that are given none. `look_up` says how to find out what became of a write, `existing`
+    what a 409 tells of the record that is there already. `renew_on` are the codes of a 401 that a fresh credential cures;
+    none stands for all. `support` is the address or page of those who can look a request
+    id up.
     """
 
     name: str
@@ -271,6 +330,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     request_ids: RequestIds = RequestIds()
     exceptions: Mapping[Kind, type[FailwellError]] = {}
     deadline_error: type[DeadlineExceededError] = DeadlineExceededError
+    circuit_error: type[CircuitOpenError] = CircuitOpenError
+    retry: Retry | None = None
     unlisted: Outcome = Outcome.UNKNOWN
     reads_json: bool = False
     whole_requests: bool = False
@@ -278,6 +339,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     idempotent: frozenset[str] = IDEMPOTENT
     transient: frozenset[int] = TRANSIENT
     look_up: LookUp | None = None
+    existing: Existing | None = None
+    renew_on: frozenset[str] = frozenset()
+    support: str | None = None
 
     def __post_init__(self) -> None:
         seen = [(entry.code, entry.status) for entry in self.codes]
@@ -369,6 +433,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 outcome=outcome or entry.proves,
                 api=self.name,
                 advice=entry.advice,
+                transient=entry.transient,
+                charged=entry.charges,
+                support=self.support,
             )
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -22,6 +22,7 @@ from failwell.actions import (
     AsyncStore,
     Emit,
     Flow,
+    Renew,
     Send,
     Sender,
     Store,
@@ -30,19 +31,27 @@ from failwell.actions import (
 )
 from failwell.events import Hook
 from failwell.model import Reply
+from failwell.tokens import RefreshError
 
 T = TypeVar("T")
 
 logger = logging.getLogger("failwell")
 
 
+Renewal = Callable[[Renew], RefreshError | Awaitable[RefreshError | None] | None]
+"""Performs a `Renew`."""
+
+
 class Rim(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a flow touches the world; tests put a hand-moved clock in the place of the real one."""
+    """Where a flow touches the world; tests put a hand-moved clock in the place of the real one.
+    `store` may forget, `durable` must not."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     hooks: Sequence[Hook] = ()
     store: Store | AsyncStore | None = None
+    durable: Store | AsyncStore | None = None
+    renew: Renewal | None = None
 
 
 def drive(flow: Flow[T], send: Sender, rim: Rim) -> T:
@@ -201,8 +210,12 @@ def _perform(action: Action, rim: Rim) -> object:
                 except Exception:
                     logger.exception("failwell: hook %r failed; the call goes on", hook)
             return None
-        case Update(key, change):
-            assert rim.store is not None
-            return rim.store.update(key, change)
+        case Update(key, change, durable):
+            store = rim.durable if durable else rim.store
+            assert store is not None
+            return store.update(key, change)
+        case Renew():
+            assert rim.renew is not None
+            return rim.renew(action)
         case Send():
             raise TypeError("a driver is given its own sender")

@@ -18,20 +18,26 @@ FailwellError
 │   └── ServerError                      5xx
 │       └── ServiceUnavailableError      503
 ├── BadResponseError                     it answered, and the answer could not be read
-├── JobFailedError                       the job that was waited for failed
-└── JobTimeoutError                      the job that was waited for did not end in time
+├── CircuitOpenError                     it is down, and was not asked
+├── RunError                             a run cannot vouch for the write, which was not sent
+└── JobError                             a job that was waited for
+    ├── JobFailedError                   failed, or was cancelled
+    └── JobTimeoutError                  did not end in time
 
-Every one is a `Failure` with the call's attempts around it. All pickle, copy and compare by
-those; none holds a request, a response or a credential.
+RollbackError (ExceptionGroup)           a transaction failed, and not all of it could be undone
+
+Each but the last is a `Failure` with the call's attempts around it. All pickle, copy and compare
+by those; none holds a request or a response, and none shows a credential.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, read_json
+from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, Todo, read_json, whole
 
 __all__ = [
     "APIConnectionError",
@@ -40,17 +46,21 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BadResponseError",
+    "CircuitOpenError",
     "ConflictError",
     "DeadlineExceededError",
     "FailwellError",
     "GoneError",
     "InvalidRequestError",
+    "JobError",
     "JobFailedError",
     "JobTimeoutError",
     "NotFoundError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RollbackError",
+    "RunError",
     "ServerError",
     "ServiceUnavailableError",
     "UnprocessableError",
@@ -64,7 +74,6 @@ class FailwellError(Exception):
     `str()` of it is the human sentence. Two are equal when class, facts and history are.
     """
 
-    failure: Failure
     attempts: tuple[Attempt, ...]
     sent: Sent | None
 
@@ -75,79 +84,85 @@ class FailwellError(Exception):
         sent: Sent | None = None,
     ) -> None:
         super().__init__(failure.message)
-        self.failure = failure
+        self._failure = failure
         self.attempts = attempts
         self.sent = sent
 
     @property
+    def failure(self) -> Failure:
+        """The facts, each of them made out."""
+        self._failure = whole(self._failure)
+        return self._failure
+
+    @property
     def message(self) -> str:
         """The human sentence, the API's own where it gave one."""
-        return self.failure.message
+        return self._failure.message
 
     @property
     def kind(self) -> Kind:
         """What went wrong, in one closed set of words for every API."""
-        return self.failure.kind
+        return self._failure.kind
 
     @property
     def status_code(self) -> int | None:
         """The HTTP status; None where no answer came."""
-        return self.failure.status
+        return self._failure.status
 
     @property
     def code(self) -> str | None:
         """The API's own machine-readable code."""
-        return self.failure.code
+        return self._failure.code
 
     @property
     def outcome(self) -> Outcome | None:
         """Whether the write took effect; None for a read."""
-        return self.failure.outcome
+        return self._failure.outcome
 
     @property
     def details(self) -> Any:
         """The API's structured extra, whatever its shape; None where there is none."""
-        return self.failure.details
+        return self._failure.details
 
     @property
     def issues(self) -> tuple[Issue, ...]:
         """The single problems inside the failure, each with path and pointer where known."""
-        return self.failure.issues
+        return self._failure.issues
 
     @property
     def errors(self) -> list[dict[str, Any]]:
         """The issues as plain dictionaries."""
-        return [msgspec.to_builtins(issue) for issue in self.failure.issues]
+        return [msgspec.to_builtins(issue) for issue in self._failure.issues]
 
     @property
     def body(self) -> str:
         """The answer's body as text, scrubbed of secrets and bounded; empty where none came."""
-        return self.failure.body.decode("utf-8", "replace")
+        return self._failure.body.decode("utf-8", "replace")
 
     @property
     def data(self) -> Any:
         """The answer's body decoded from JSON; None where it is not JSON."""
-        return read_json(self.failure.body)
+        return read_json(self._failure.body)
 
     @property
     def request_id(self) -> str | None:
         """The id to quote to whoever runs the API."""
-        return self.failure.request_id
+        return self._failure.request_id
 
     @property
     def retry_after(self) -> float | None:
         """Seconds after which the API asked to be called again, counted from its answer."""
-        return self.failure.retry_after
+        return self._failure.retry_after
 
     @property
     def timestamp(self) -> str | None:
         """When the API says it failed, as it wrote it (ISO 8601)."""
-        return self.failure.timestamp
+        return self._failure.timestamp
 
     @property
     def advice(self) -> str:
         """What to do now, in a sentence or two."""
-        return self.failure.advice or _advice(self.failure)
+        return self._failure.advice or _advice(self._failure)
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override]
@@ -292,12 +307,135 @@ class BadResponseError(FailwellError):
     """The API answered, and the answer is not what was promised: HTML, or JSON that is cut."""
 
 
-class JobFailedError(FailwellError):
+class CircuitOpenError(FailwellError):
+    """The API has failed too often of late and was not asked; `retry_after` says when it is asked
+    again, in seconds."""
+
+
+class RunError(FailwellError):
+    """A run's journal cannot vouch for the write, so it was not sent: its store is away, another
+    write has the same name, or the run has ended."""
+
+
+class JobError(FailwellError):
+    """A job that was waited for did not succeed: which one (`job_id`), its last `state`, and its
+    last `record`, without secrets."""
+
+    job_id: str | None = None
+    state: str | None = None
+    record_json: bytes = b""
+
+    def __init__(
+        self,
+        failure: Failure,
+        attempts: tuple[Attempt, ...] = (),
+        sent: Sent | None = None,
+        *,
+        job_id: str | None = None,
+        state: str | None = None,
+        record_json: bytes = b"",
+    ) -> None:
+        super().__init__(failure, attempts, sent)
+        self.job_id = job_id
+        self.state = state
+        self.record_json = record_json
+
+    @property
+    def record(self) -> Any:
+        """The job's last record, decoded; None where none came, or it was too large to keep."""
+        return read_json(self.record_json)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return *super().__reduce__(), self._job
+
+    def __eq__(self, other: object) -> bool:
+        if super().__eq__(other) is not True:
+            return NotImplemented
+        assert isinstance(other, JobError)
+        return self._job == other._job
+
+    __hash__ = FailwellError.__hash__
+
+    @property
+    def _job(self) -> dict[str, Any]:
+        return {"job_id": self.job_id, "state": self.state, "record_json": self.record_json}
+
+
+class JobFailedError(JobError):
     """The job that was waited for ended in failure; the message is the API's own reason."""
 
 
-class JobTimeoutError(FailwellError):
+class JobTimeoutError(JobError):
     """The job that was waited for had not ended when the time was up."""
+
+
+class RollbackError(ExceptionGroup[Exception]):
+    """A transaction failed and not all of it could be undone: `todo` lists what is left.
+
+    `first` is the error that ended the transaction. It is the first of the group; those of the
+    compensations that failed follow it, so `except*` finds each by its class. It is no
+    `FailwellError`, for that is the record of one call's failure, and this is about many calls.
+    """
+
+    first: Exception
+    todo: tuple[Todo, ...]
+
+    def __new__(
+        cls,
+        message: str,
+        exceptions: Sequence[Exception],
+        /,
+        *,
+        first: Exception,
+        todo: Sequence[Todo],
+    ) -> RollbackError:
+        made = super().__new__(cls, message, exceptions)
+        made.first, made.todo = first, tuple(todo)
+        return made
+
+    def __init__(
+        self,
+        message: str,
+        exceptions: Sequence[Exception],
+        /,
+        *,
+        first: Exception,
+        todo: Sequence[Todo],
+    ) -> None:
+        super().__init__(message, exceptions)
+
+    @classmethod
+    def of(
+        cls, first: Exception, todo: Sequence[Todo], errors: Sequence[Exception] = ()
+    ) -> RollbackError:
+        """The group of the first error and those of the compensations, with its to-do list."""
+        left = "".join(f"\n  - {item}" for item in todo)
+        message = f"{first}\nNot all of it could be undone. To do:{left}"
+        return cls(message, [first, *errors], first=first, todo=todo)
+
+    def derive(self, excs: Sequence[Exception], /) -> RollbackError:  # type: ignore[override]
+        """A part of the group, with the same to-do list."""
+        return type(self)(self.message, excs, first=self.first, todo=self.todo)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        members = [_portable(error) for error in self.exceptions]
+        at = next((n for n, e in enumerate(self.exceptions) if e is self.first), None)
+        first = _portable(self.first) if at is None else members[at]
+        state = {"__notes__": self.__notes__} if hasattr(self, "__notes__") else None
+        return _regroup, (type(self), self.message, members, first, self.todo), state
+
+
+def _regroup(
+    cls: type[RollbackError],
+    message: str,
+    members: list[Exception],
+    first: Exception,
+    todo: tuple[Todo, ...],
+) -> RollbackError:
+    return cls(message, members, first=first, todo=todo)
 
 
 BY_KIND: dict[Kind, type[FailwellError]] = {

@@ -31,6 +31,23 @@ class Recovered(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...]
 
 
+class HeldBack(msgspec.Struct, frozen=True):
+    """Nothing was sent for `seconds`, for the quota had no room or the circuit was open; `why` is
+    "quota" or "circuit"."""
+
+    why: str
+    seconds: float
+    method: str
+    url: str
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """The credential was over; a fresh one is there, and the request is sent again."""
+
+    method: str
+    url: str
+
+
 class StoreFailed(msgspec.Struct, frozen=True):
     """A store could not be used; `then` says what was done about it."""
 
@@ -38,5 +55,16 @@ class StoreFailed(msgspec.Struct, frozen=True):
     then: str
 
 
-Event = AttemptFailed | CallFailed | Recovered | StoreFailed
+class JobSeen(msgspec.Struct, frozen=True):
+    """A job was looked at: its state and its progress (0 to 1), as far as they are known by now;
+    `error` is what the look ended in, where it did not show the job."""
+
+    job_id: str
+    url: str
+    state: str
+    progress: float | None = None
+    error: FailwellError | None = None
+
+
+Event = AttemptFailed | CallFailed | Recovered | HeldBack | Renewed | StoreFailed | JobSeen
 Hook = Callable[[Event], None]

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from failwell.later import Later, Looked
+
 BODY_LIMIT = 64 * 1024
 """Bytes of an error body that a `Failure` keeps."""
 
@@ -121,8 +123,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` may be any object whose `str()` is the URL, so that a call that goes well never spells
     it out. `headers` must look names up without regard to case. `body` is None where it is a
-    stream. `key` is the idempotency key that every attempt carries; `reads_json` says whether the
-    caller was promised JSON (None leaves it to the contract).
+    stream. `key` is the idempotency key that every attempt carries, `tag` what its body carries
+    in place of one; `reads_json` says whether the caller was promised JSON (None leaves it to the
+    contract).
     """
 
     method: str
@@ -131,6 +134,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None = b""
     key: str | None = None
     reads_json: bool | None = None
+    tag: str | None = None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +144,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     own object; `at` is the time of day in epoch seconds when the answer was complete; `asked` are
     the header fields as they were sent, credentials included, so that they can be taken out of
     whatever the answer echoes. `direct` is False where it answers another request, one that a
-    redirect made of this one: it then says nothing of what became of the write.
+    redirect made of this one: it then says nothing of what became of the write. `metered` says
+    that its headers may speak of a quota.
     """
 
     status: int
@@ -150,6 +155,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     native: Any = None
     asked: Mapping[str, str] = {}
     direct: bool = True
+    metered: bool = False
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +215,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was sent, as far as it may be kept: enough to settle the call later, no credentials.
 
     `body` is None where it was a stream, too large, or held something secret. `at` is the time
-    of day of the first attempt (epoch seconds).
+    of day of the first attempt (epoch seconds). `tag` is what the body carried in place of a key,
+    to find the record by.
     """
 
     method: str
@@ -219,6 +226,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_type: str | None = None
     body: bytes | None = None
     url_whole: bool = True
+    tag: str | None = None
 
     def __repr__(self) -> str:
         size = "stream" if self.body is None else f"{len(self.body)} bytes"
@@ -230,7 +238,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `outcome` is None for a read: there is nothing to take effect. `retry_after` is in seconds
     from when the answer came. `timestamp` is ISO 8601 text as the API gave it. `body` is the
-    answer's own body, scrubbed of secrets and cut at `BODY_LIMIT` bytes.
+    answer's own body, scrubbed of secrets and cut at `BODY_LIMIT` bytes; it, `details_json` and
+    `issues` may be made out only when somebody looks. `transient` says whether the same request
+    may go well later, `charged` whether it cost money all the same, `support` whom to ask; None
+    where the API does not say.
     """
 
     kind: Kind
@@ -248,11 +259,57 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str = ""
     body: bytes = b""
     advice: str | None = None
+    transient: bool | None = None
+    charged: bool | None = None
+    support: str | None = None
 
     @property
     def details(self) -> Any:
         """The API's structured extra, decoded when asked for; None where there is none to read."""
         return read_json(self.details_json)
+
+
+_LONG = {name: getattr(Failure, name) for name in ("details_json", "issues", "body")}
+for _name, _field in _LONG.items():
+    setattr(Failure, _name, Looked(_field))
+
+
+def whole(failure: Failure) -> Failure:
+    """The same facts with none to come `Later`, which msgspec's own functions could not read."""
+    facts = {name: field.__get__(failure) for name, field in _LONG.items()}
+    made = {name: fact.look() for name, fact in facts.items() if type(fact) is Later}
+    return msgspec.structs.replace(failure, **made) if made else failure
+
+
+_LEFT = {
+    Outcome.NOT_STARTED: "left nothing behind",
+    Outcome.ROLLED_BACK: "left nothing behind",
+    Outcome.PARTIALLY_APPLIED: "took effect in part",
+    Outcome.UNKNOWN: "may or may not have taken effect",
+}
+
+
+class Todo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that a rollback left for people to do; `str()` of it is the sentence.
+
+    `outcome` is what is known of the `step`: applied, or unknown. `why` is what stood in the way
+    of undoing it, `result` what the step gave back, scrubbed and bounded, to find it by.
+    """
+
+    step: str
+    outcome: Outcome
+    why: str = ""
+    result: str = ""
+    irreversible: bool = False
+
+    def __str__(self) -> str:
+        gave = f" (it gave {self.result})" if self.result else ""
+        why = f": {self.why.rstrip('.')}" if self.why else ""
+        if self.outcome is not Outcome.APPLIED:
+            return f"{self.step} {_LEFT[self.outcome]}{why}. Look for it, and undo what is there."
+        if self.irreversible:
+            return f"{self.step} was done{gave}, and it cannot be undone."
+        return f"{self.step} was done{gave} and could not be undone{why}. Undo it by hand."
 
 
 def read_json(text: bytes) -> Any:

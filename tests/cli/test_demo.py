@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from failwell.cli import render
-from failwell.sandbox.demo import Job, Report, _audit, step_files
+from failwell.sandbox.demo import Report
+from failwell.sandbox.demo.books import Audit, audit
+from failwell.sandbox.demo.lines.toolpath import Parts
+from failwell.sandbox.demo.page import page
+from failwell.sandbox.demo.story import Call, Item, Try
 
 DATA = Path(str(files("failwell.sandbox") / "data"))
 GOOD, OTHER, REFUSED = "standoff_spacer", "t_slot_nut", "formed_sheet"
@@ -29,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The verb, as a process without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "failwell", "demo", *arguments],
+        [sys.executable, "-m", "failwell", "demo", "--only", "toolpath", *arguments],
         capture_output=True,
         text=True,
         timeout=90,
@@ -47,18 +51,13 @@ def test_fair_weather(folder: Path) -> None:
     """Without faults: no retry, no replay, nothing twice, nothing lost, and a table of prices."""
     done = demo("--plain", "--faults", "none", "--files", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
-    assert summary(done.stdout) == {
-        "files": 3,
-        "faults": 0,
-        "retries": 0,
-        "replays": 0,
-        "duplicates": 0,
-        "lost": 0,
-    }
+    told = summary(done.stdout)
+    assert {name: count for name, count in told.items() if count} == {"files": 3, "calls": 14}
+    assert list(told)[-2:] == ["duplicates", "lost"]
     for name in (GOOD, OTHER):
-        assert re.search(rf"^{name} +priced .*\$\d+\.\d\d +\d+:\d\d *$", done.stdout, re.MULTILINE)
+        priced = rf"^Toolpath +{name} +priced .*\$\d+\.\d\d, \d+:\d\d min *$"
+        assert re.search(priced, done.stdout, re.MULTILINE)
     assert f"{REFUSED}: the part is a surface without a solid" in done.stdout
-    assert "quota" in done.stdout
 
 
 def test_bad_weather(folder: Path) -> None:
@@ -70,7 +69,7 @@ def test_bad_weather(folder: Path) -> None:
     assert told["faults"] > 1
     assert told["retries"] > 0
     assert (told["duplicates"], told["lost"]) == (0, 0)
-    assert "the Engine dead for" in done.stdout
+    assert "with a part stopped for a while" in done.stdout
 
 
 @pytest.mark.parametrize("where", ["empty", "missing"])
@@ -85,23 +84,16 @@ def test_nothing_to_price(tmp_path: Path, where: str) -> None:
 
 def test_the_files_that_come_with_it() -> None:
     """At least twelve real files come with failwell, in either spelling of the suffix."""
-    assert len(step_files(None)) >= 12
+    assert len(Parts().items()) >= 12
 
 
-def job(number: int, *, priced: bool = True, part: int | None = 0, program: int | None = 0) -> Job:
-    """A job that believes it has this part and this program (0: its own number)."""
-
-    def name(kind: str, given: int | None) -> str | None:
-        return None if given is None else f"{kind}{given or number:04d}"
-
-    return Job(
-        name=f"job{number}",
-        path=Path(),
-        part=name("part", part),
-        program=name("prog", program),
-        cents=100 if priced else None,
-        seconds=60 if priced else None,
-    )
+def job(number: int, *, priced: bool = True, part: int | None = 0, program: int | None = 0) -> Item:
+    """A piece of work that believes it has this part and this program (0: its own number)."""
+    item = Item("toolpath", f"job{number}", result="$1.00" if priced else None)
+    for kind, given in (("parts", part), ("programs", program)):
+        if given is not None:
+            item.told(kind, f"{kind}{given or number:04d}")
+    return item
 
 
 @pytest.mark.parametrize(
@@ -121,17 +113,18 @@ def job(number: int, *, priced: bool = True, part: int | None = 0, program: int 
         ([], 1, 0, 1, 0),
     ],
 )
-def test_the_audit(jobs: list[Job], parts: int, programs: int, duplicates: int, lost: int) -> None:
+def test_the_audit(jobs: list[Item], parts: int, programs: int, duplicates: int, lost: int) -> None:
     """What the sandbox created against what was told: whatever is nobody's is a duplicate, what
     was told twice or is not there is lost, and the one does not make up for the other."""
-    assert _audit(jobs, {"parts": parts, "programs": programs}) == (duplicates, lost)
+    created = {"toolpath": {"parts": parts, "programs": programs}}
+    assert audit(jobs, created) == Audit(duplicates, lost)
 
 
 def test_a_refused_job_has_an_end() -> None:
     """A part that the Engine refuses is neither lost nor a duplicate."""
     refused = job(1, priced=False, program=None)
     refused.refused = "no solid"
-    assert _audit([refused], {"parts": 1, "programs": 0}) == (0, 0)
+    assert audit([refused], {"toolpath": {"parts": 1, "programs": 0}}) == Audit(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -142,11 +135,9 @@ def test_the_status_tells_the_truth(
 ) -> None:
     """The command fails when a duplicate or a loss is found, and its last line says so."""
     report = Report(
-        jobs=(job(1),),
+        items=(job(1),),
         weather="default",
         faults=4,
-        retries=3,
-        replays=2,
         duplicates=duplicates,
         lost=lost,
         took=1.0,
@@ -154,3 +145,20 @@ def test_the_status_tells_the_truth(
     assert render.demo(report) == status
     told = summary(capsys.readouterr().out)
     assert (told["duplicates"], told["lost"], told["faults"]) == (duplicates, lost, 4)
+
+
+def test_the_page_tells_what_failed_and_what_saved_it() -> None:
+    """One file that loads nothing: each failed attempt, what saved its call, and no markup that
+    came from outside."""
+    item = job(1)
+    item.name = "<script>alert(1)</script>"
+    lost = Try(at=0.5, ended="ReadError", wait=0.25, effect="unknown")
+    item.calls = [Call("creating", 0.0, 1.0, [lost], saved="replay", replayed=True)]
+    report = Report(items=(item,), weather="default", faults=1, duplicates=0, lost=0, took=2.0)
+    html = page(report)
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "ReadError" in html
+    assert "replay, 0.2 s" in html
+    assert "Nothing was lost, nothing was done twice." in html
+    assert not re.search(r"(?:src|href)=", html)

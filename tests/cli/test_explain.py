@@ -22,8 +22,9 @@ WHOLE = (
     "Retry-After: 2\r\nX-Request-Id: r7\r\n\r\n" + BODY
 )
 FACTS = {
-    "happened", "effect", "retry", "when", "advice", "status", "code", "kind", "outcome",
-    "retry_after", "request_id", "issues",
+    "happened", "effect", "charge", "retry", "when", "advice", "ask", "api", "status", "code",
+    "kind", "outcome", "charged", "retry_after", "request_id", "support", "issues", "times",
+    "causes", "todo",
 }  # fmt: skip
 
 

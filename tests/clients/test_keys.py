@@ -202,6 +202,21 @@ def test_the_header_is_the_contracts(world: World) -> None:
     assert server.keys == [None, None]
 
 
+@pytest.mark.parametrize("how", ["options", "with_options"])
+def test_a_key_that_cannot_travel_is_refused(world: World, how: str) -> None:
+    """A key given to an API without a header for it protects nothing: nothing is sent."""
+    contract = msgspec.structs.replace(API, idempotency=Idempotency(header=None))
+    with Server() as server:
+
+        async def scenario(client: Face) -> None:
+            with pytest.raises(InvalidRequestError, match="takes no idempotency keys"):
+                await post_with(client, "mine-1", how)
+            await client.post("/records")
+
+        world.run(scenario, base_url=server.url, contract=contract)
+    assert server.keys == [None]
+
+
 def test_a_key_in_flight_is_waited_for(world: World) -> None:
     """After a time-out, a 409 to the same key means that the first one may still run: ask on."""
     with Server([Act("hang"), refusal(409, "clash")], honours_keys=True) as server:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ import msgspec
 
 import failwell
 from failwell.dialects import Nested
+from failwell.stores.memory import MemoryStore
 
 T = TypeVar("T")
 
@@ -150,15 +152,22 @@ class World:
         client = self.client(**arguments)
         sleeps: list[float] = []
         if not really_sleeps:
-            _record(client, sleeps, on_sleep)
+            _record(client, sleeps, on_sleep, keeps_store="store" in arguments)
         try:
             return await scenario(Face(client, sleeps))
         finally:
             await _later(client.aclose() if self.is_async else client.close())
 
 
-def _record(client: Any, sleeps: list[float], on_sleep: Callable[[float], None] | None) -> None:
-    """Put a recorder in the place of the client's sleep."""
+def _record(
+    client: Any,
+    sleeps: list[float],
+    on_sleep: Callable[[float], None] | None,
+    *,
+    keeps_store: bool,
+) -> None:
+    """Put a recorder in the place of the client's sleep; what it knows of an origin goes by a
+    clock that the recorded sleeps move."""
 
     def sleep(seconds: float) -> None:
         sleeps.append(seconds)
@@ -166,7 +175,10 @@ def _record(client: Any, sleeps: list[float], on_sleep: Callable[[float], None] 
             on_sleep(seconds)
 
     settings = client._settings
-    rim = msgspec.structs.replace(settings.rim, sleep=sleep)
+    store = MemoryStore(lambda: time.monotonic() + sum(sleeps))
+    rim = msgspec.structs.replace(
+        settings.rim, sleep=sleep, store=settings.rim.store if keeps_store else store
+    )
     client._settings = msgspec.structs.replace(settings, rim=rim)
 
 

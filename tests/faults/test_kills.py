@@ -59,6 +59,12 @@ def test_effects_are_distinct_keys(
     with works(database) as server:
         confirmed = asyncio.run(storm(server, KILLS, random.Random(20)))
         found = Counter(effects(database))
+    doubled = sum(found.values()) - len(found)
+    lost = len(set(confirmed) - set(found))
+    print(
+        f"\n{kind}: {KILLS} kills, {len(set(confirmed))} keys confirmed, "
+        f"{sum(found.values())} effects, {doubled} doubled, {lost} lost"
+    )
     assert len(confirmed) == len(set(confirmed)) >= CLIENTS
     assert found == Counter(confirmed)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from failwell import GENERIC, errors
 from failwell.actions import Emit, Send, Wait
-from failwell.contract import Contract, LookUp, Retry
+from failwell.contract import Code, Contract, LookUp, Retry
 from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered
 from failwell.flows.call import KEPT_BODY, Done, Terms, broken_off, call
@@ -247,6 +247,54 @@ def test_a_wait_that_is_too_long_is_raised_at_once(retry_after: str) -> None:
 def test_a_retry_after_that_says_nothing_leaves_the_backoff(retry_after: str) -> None:
     """Garbage and negative numbers neither shorten nor break the wait."""
     assert run(post("k"), own(429, "slow_down", retry_after=retry_after), OK).waits == [1.0]
+
+
+DOOMED = (
+    Code(code="doomed", status=500, proves=ROLLED_BACK, transient=False, max_retries=1),
+    Code(code="doubtful", status=500, proves=ROLLED_BACK, max_retries=2),
+    Code(code="hopeless", status=500, proves=ROLLED_BACK, max_retries=0),
+    Code(code="away", status=503, proves=ROLLED_BACK),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "sends"),
+    [
+        (["doomed"] * 2, 2),
+        (["doubtful"] * 3, 3),
+        (["hopeless"], 1),
+        (["away", "doomed", "doomed"], 3),
+        (["doomed", "away"], 2),
+        (["doubtful", "doomed", "away"], 3),
+        (["doubtful", "doubtful", "doomed"], 3),
+        (["away"] * 6, 6),
+    ],
+)
+def test_a_code_may_limit_what_is_sent_after_it(said: list[str], sends: int) -> None:
+    """At most so many more sends, whatever they are answered; the strictest code counts, and one
+    that is permanent is tried again as often as it says."""
+    contract = msgspec.structs.replace(OWN, codes=DOOMED)
+    status = {entry.code: entry.status for entry in DOOMED}
+    played = run(post(), *(own(status[code], code) for code in said), contract=contract)
+    assert len(played.sends) == sends
+    assert played.events[-1].why == "exhausted"
+    assert error_of(played).failure.transient is (said[-1] != "doomed")
+
+
+def test_a_limited_code_may_still_go_well() -> None:
+    """The one retry that it allows is made, and its answer counts."""
+    contract = msgspec.structs.replace(OWN, codes=DOOMED)
+    played = run(post(), own(500, "doomed"), OK, contract=contract)
+    assert len(played.sends) == 2
+
+
+def test_a_limited_write_that_is_unknown_is_not_sent_again() -> None:
+    """A limit gives no leave: what may have been done is not done twice."""
+    code = Code(code="doomed", status=500, max_retries=3)
+    contract = msgspec.structs.replace(LOOSE, codes=(code,))
+    played = run(post(), flat(500, "doomed"), contract=contract)
+    assert error_of(played).outcome is UNKNOWN
+    assert played.events[-1].why == "unsafe"
 
 
 def test_where_nothing_was_sent_the_waits_are_short() -> None:

@@ -151,7 +151,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_dead_store_comes_back(caplog: pytest.LogCaptureFixture) -> None:
     """While the store is dead, entries wait in order and one error a minute is logged; when it
-    is back they are written within seconds, once."""
+    is back they are written within seconds, once, and that is said."""
     store, clock = Fake(), Clock()
     store.is_dead = True
     told = Journal(store, clock=clock)
@@ -166,7 +166,9 @@ def test_a_dead_store_comes_back(caplog: pytest.LogCaptureFixture) -> None:
     store.is_dead = False
     assert until(lambda: len(store.kept) == 5, within=3)
     assert store.ids == [f"r{number}" for number in range(5)]
+    assert told.flush()
     told.close()
+    assert caplog.text.count("the journal is written again") == 1
 
 
 def test_an_entry_that_can_never_be_kept(caplog: pytest.LogCaptureFixture) -> None:

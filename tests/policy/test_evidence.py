@@ -17,7 +17,17 @@ from failwell import GENERIC
 from failwell.contract import Code, Contract, RequestIds
 from failwell.dialects import Flat, Nested, Problem
 from failwell.headers import OUTCOME
-from failwell.model import Failure, Fault, Headers, Kind, Outcome, Reply, Request, Response
+from failwell.model import (
+    Failure,
+    Fault,
+    Headers,
+    Kind,
+    Outcome,
+    Reply,
+    Request,
+    Response,
+    whole,
+)
 from failwell.policy import evidence
 from failwell.policy.evidence import Verdict
 from failwell.testing import answer
@@ -517,7 +527,9 @@ def test_no_secret_is_kept_of_what_was_sent(carrier: dict[str, object], reply: R
     """A secret that the server or the transport echoes is in no fact of the failure."""
     verdict = evidence.judge(OWN, post(**carrier), reply)
     kept = (
-        msgspec.json.encode(verdict.failure).decode() + repr(verdict) + repr(verdict.failure.body)
+        msgspec.json.encode(whole(verdict.failure)).decode()
+        + repr(verdict)
+        + repr(verdict.failure.body)
     )
     for spelling in (SECRET, SECRET.replace("/", "\\/"), "s3cr3t%2FValue%2Bx%3D", "s3cr3t"):
         assert spelling not in kept

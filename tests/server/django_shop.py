@@ -19,8 +19,9 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from failwell.policy.quota import Window
 from failwell.server import context
-from failwell.server.django import idempotent
+from failwell.server.django import idempotent, limited
 from failwell.server.django.drf import idempotent as idempotent_method
 
 CAUSE = "hunter2 at db.internal"
@@ -234,6 +235,31 @@ async def aorder(request: Any) -> Any:
     return served(json.loads(request.body))
 
 
+def quota(contract: Any, store: str, **settings: Any) -> Any:
+    return limited(contract, store, [Window(2, 60.0)], **settings)
+
+
+@Late(quota, route="told")
+def counted(request: Any) -> Any:
+    return JsonResponse({})
+
+
+async def acounted(request: Any) -> Any:
+    global _acounted
+    if _acounted is None:
+        _acounted = quota(contract, stores["default"], caller=caller, route="atold")(atold)
+    return await _acounted(request)
+
+
+_acounted: Any = None
+
+
+class Counted(APIView):
+    @method_decorator(Late(quota, route="drf"))
+    def get(self, request: Any) -> Any:
+        return Response({})
+
+
 async def aordered(request: Any) -> Any:
     global _aordered
     if _aordered is None:
@@ -289,5 +315,8 @@ urlpatterns = [
     path("api/drf/private", Private.as_view()),
     path("api/drf/busy", Busy.as_view()),
     path("api/drf/raising", Raising.as_view()),
+    path("api/counted", counted),
+    path("api/acounted", acounted),
+    path("api/drf/counted", Counted.as_view()),
     path("pages/boom", boom),
 ]

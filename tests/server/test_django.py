@@ -560,3 +560,19 @@ def test_outside_of_a_wrapped_app_all_is_djangos(project: Any) -> None:
     assert client.get("/api/drf/raising?what=403").json() == {
         "detail": "You do not have permission to perform this action."
     }
+
+
+# --- Quotas --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/counted", "/api/acounted", "/api/drf/counted"])
+def test_the_callers_of_a_view_have_a_quota(http: httpx2.Client, url: str, path: str) -> None:
+    """A view, an asynchronous one and a method of a class: each answer says what is left, one too
+    many is the contract's 429 with a `Retry-After`, and another caller has his own."""
+    fields = {"X-Caller": str(uuid.uuid4())}
+    answers = [http.get(url + path, headers=fields) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert answers[2].json()["error"]["code"] == "rate_limited"
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
+    assert http.get(url + path, headers={"X-Caller": str(uuid.uuid4())}).status_code == 200

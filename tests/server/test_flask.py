@@ -22,8 +22,15 @@ from failwell.errors import RateLimitError
 from failwell.headers import OUTCOME
 from failwell.journal import Journal
 from failwell.model import Attempt, Failure, Kind
+from failwell.policy.quota import Window
 from failwell.server import context
-from failwell.server.flask import idempotent, idempotent_route, install, single_tenant
+from failwell.server.flask import (
+    idempotent,
+    idempotent_route,
+    install,
+    limited,
+    single_tenant,
+)
 from server.wsgi_servers import waitress, werkzeug
 
 CAUSE = "hunter2 at db.internal"
@@ -129,6 +136,18 @@ class Shop:
         @idempotent_route
         def order() -> Any:
             return self.serve()
+
+        quota = limited(contract, "memory:", [Window(2, 60.0)], caller=who)
+
+        @app.get("/counted")
+        @quota
+        def counted() -> Any:
+            return {}
+
+        @app.get("/acounted")
+        @quota
+        async def acounted() -> Any:
+            return {}
 
         @app.post("/checked")
         @self.checked
@@ -449,6 +468,29 @@ def test_a_mark_with_settings_of_its_own(shop_contract: Contract, key: str) -> N
         response = app.test_client().post("/orders", headers={"Idempotency-Key": key})
         assert (response.status_code, response.data) == (201, b"done")
     assert len(ran) == 1
+
+
+def test_the_callers_of_a_view_have_a_quota(shop: Shop) -> None:
+    """Two views under one `limited` share it: each answer says what is left, one too many is the
+    contract's 429 with a `Retry-After`, and another caller has his own."""
+    fields = {"X-Caller": uuid.uuid4().hex}
+    paths = ("/counted", "/acounted", "/counted", "/acounted")
+    answers = [shop.http.get(shop.url + path, headers=fields) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0", "0"]
+    assert error_of(answers[2])["code"] == "rate_limited"
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
+    assert shop.http.get(shop.url + "/counted").status_code == 200
+
+
+def test_a_quota_needs_a_store_that_blocks(shop_contract: Contract) -> None:
+    """One that must be awaited is refused where it is given."""
+
+    class Awaited:
+        async def update(self, key: str, change: Any) -> Any: ...
+
+    with pytest.raises(TypeError, match="Awaited must be awaited"):
+        limited(shop_contract, Awaited(), [Window(2, 60.0)], caller=who)  # type: ignore[arg-type]
 
 
 def test_a_store_needs_a_caller(shop_contract: Contract) -> None:

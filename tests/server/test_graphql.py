@@ -28,8 +28,8 @@ from failwell.model import Outcome
 from failwell.sandbox.wire import running
 from failwell.server import context
 from failwell.server.asgi import wrap
-from failwell.server.graphql import Masking
-from failwell.server.graphql_http import over_http, preferred
+from failwell.server.graphql import Masking, over_http
+from failwell.server.graphql.http import preferred
 from failwell.server.strawberry import masking
 
 SECRET = "hunter2-swordfish"

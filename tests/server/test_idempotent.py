@@ -63,7 +63,7 @@ class Bench:
         settings: dict[str, dict[str, Any]] = {
             "/orders": {},
             "/others": {},
-            "/impatient": {"wait": 0.05, "lease": 5.0},
+            "/impatient": {"wait": 0.05},
             "/brief": {"lease": 0.3, "wait": 0.0},
             "/undone": {"on_error": "release"},
         }
@@ -401,7 +401,8 @@ def test_a_second_request_waits_for_the_first(bench: Bench, key: str, tag: str) 
 
 
 def test_waiting_has_an_end(bench: Bench, key: str, tag: str) -> None:
-    """When the wait is over: 409, an honest unknown, and when to come back; the first goes on."""
+    """When the wait is over: 409, an honest unknown, and when to come back, which is not the
+    whole lease of a holder who is alive; the first goes on."""
     with ThreadPoolExecutor(1) as pool, bench.held(tag) as gate:
         first = pool.submit(bench.post, "/impatient/", key=key, tag=tag)
         bench.started(tag)

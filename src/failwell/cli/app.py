@@ -14,9 +14,13 @@ from failwell.actions import StoreError
 from failwell.cli import demo as demo_verb
 from failwell.cli import docs as docs_verb
 from failwell.cli import explain as explain_verb
+from failwell.cli import recover as recover_verb
 from failwell.cli import render
+from failwell.cli import runs as runs_verb
 from failwell.cli import sandbox as sandbox_verb
 from failwell.cli import trace as trace_verb
+from failwell.cli import wait as wait_verb
+from failwell.errors import FailwellError
 from failwell.sandbox.demo import Weather
 
 app = cyclopts.App(
@@ -32,6 +36,7 @@ def sandbox(
     port: int = 8765,
     only: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int | None = None,
+    store: str | None = None,
 ) -> None:
     """Serve the re-created systems on 127.0.0.1 until Ctrl-C.
 
@@ -43,10 +48,14 @@ def sandbox(
         Serve just this system (may be given several times).
     seed
         Makes faults that come by chance repeat.
+    store
+        The URL of the store for quotas and idempotency records; in memory if left out.
     """
     try:
-        sandbox_verb.serve(port=port, only=tuple(only or ()), seed=seed, ready=render.ready)
-    except (ValueError, OSError) as error:
+        sandbox_verb.serve(
+            port=port, only=tuple(only or ()), seed=seed, store=store, ready=render.ready
+        )
+    except (ValueError, OSError, StoreError) as error:
         sys.exit(render.trouble(error))
 
 
@@ -88,36 +97,43 @@ def explain(
 def demo(
     *,
     faults: Weather = "default",
+    only: Annotated[list[str] | None, Parameter(negative=())] = None,
     files: Path | None = None,
     seed: int = 7,
-    at_once: int = 8,
     plain: Annotated[bool, Parameter(negative=())] = False,
+    report: Path | None = None,
     picture: Path | None = None,
 ) -> None:
-    """Price real STEP files through the sandbox, over a bad network and a failing Engine.
+    """Do the main jobs of the systems through the sandbox, over a bad network and failing parts.
 
     Parameters
     ----------
     faults
         How bad the weather is.
+    only
+        Work with just this system (may be given several times).
     files
-        A folder of STEP files; the ones that come with failwell if left out.
+        A folder of STEP files for Toolpath; the ones that come with failwell if left out.
     seed
         Makes the weather repeat.
-    at_once
-        How many files are under way at a time.
     plain
         Plain lines instead of a live table.
+    report
+        Also leave the run as a page, in this HTML file.
     picture
         Also draw the end of the run into this SVG file.
     """
     try:
-        report = demo_verb.run(faults=faults, files=files, seed=seed, at_once=at_once, plain=plain)
+        told = demo_verb.run(
+            faults=faults, only=tuple(only or ()), files=files, seed=seed, plain=plain
+        )
+        if report is not None:
+            demo_verb.write_page(told, report)
+        if picture is not None:
+            picture.write_text(render.picture(told), encoding="utf-8")
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(render.trouble(error))
-    if picture is not None:
-        picture.write_text(render.picture(report), encoding="utf-8")
-    sys.exit(render.demo(report))
+    sys.exit(render.demo(told))
 
 
 @app.command
@@ -199,3 +215,141 @@ def ddl(database: str, /) -> None:
         render.text(docs_verb.ddl(database))
     except ValueError as error:
         sys.exit(render.trouble(error))
+
+
+@app.command
+def recover(
+    *,
+    store: str,
+    app: Annotated[list[str] | None, Parameter(negative=())] = None,
+    wait: float = 0.0,
+    forget: str | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Finish or roll back the transactions whose processes are gone.
+
+    Parameters
+    ----------
+    store
+        Where they are kept: sqlite:///path/to/file.db, postgresql://… or valkey://….
+    app
+        The module with their steps, or module:client to send requests with that client too (may
+        be given several times).
+    wait
+        Wait so many seconds for transactions that a process may still hold.
+    forget
+        Recover nothing; take this transaction off the books, for its to-do list is done.
+    json
+        Print JSON for machines.
+    """
+    try:
+        if forget is not None:
+            found = [recover_verb.forget(forget, store=store)]
+        else:
+            found = recover_verb.recover(apps=app or [], store=store, wait=wait)
+    except (ValueError, LookupError, ModuleNotFoundError, StoreError) as error:
+        sys.exit(render.trouble(error))
+    sys.exit(render.recoveries(found, as_json=json))
+
+
+runs = cyclopts.App(name="runs", help="The runs of scripts that a store keeps.")
+app.command(runs)
+
+
+@runs.command(name="list")
+def list_runs(*, store: str, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """List the runs that have not ended, and their writes of which the end is not known.
+
+    Parameters
+    ----------
+    store
+        Where they are kept: sqlite:///path/to/file.db, postgresql://… or valkey://….
+    json
+        Print JSON for machines.
+    """
+    try:
+        found = runs_verb.listed(store=store)
+    except (ValueError, ModuleNotFoundError, StoreError) as error:
+        sys.exit(render.trouble(error))
+    render.runs(found, as_json=json)
+
+
+@runs.command(name="end")
+def end_run(
+    name: str, /, *, store: str, force: Annotated[bool, Parameter(negative=())] = False
+) -> None:
+    """End a run: its keys and its answers are forgotten, and its name begins anew.
+
+    Parameters
+    ----------
+    name
+        The run's name.
+    store
+        Where it is kept: sqlite:///path/to/file.db, postgresql://… or valkey://….
+    force
+        Forget writes, too, of which nobody knows what became of them.
+    """
+    try:
+        ended = runs_verb.end(name, store=store, force=force)
+    except (ValueError, LookupError, ModuleNotFoundError, StoreError, FailwellError) as error:
+        sys.exit(render.trouble(error))
+    render.ended(ended)
+
+
+@app.command
+def wait(
+    url: str,
+    /,
+    *,
+    record: str = "",
+    state: str = "status",
+    reason: str = "error",
+    succeeded: Annotated[list[str] | None, Parameter(negative=())] = None,
+    failed: Annotated[list[str] | None, Parameter(negative=())] = None,
+    cancelled: Annotated[list[str] | None, Parameter(negative=())] = None,
+    token_env: str | None = None,
+    header_env: Annotated[list[str] | None, Parameter(negative=())] = None,
+    timeout: float | None = None,
+    tolerate: float = 60.0,
+) -> None:
+    """Wait for a job that another program has left running, and print its record as JSON.
+
+    Parameters
+    ----------
+    url
+        The URL of the job's record.
+    record
+        The member of the answer that holds the record (data, data.job); the answer itself if
+        left out.
+    state
+        The member of the record that tells the state; empty to go by 202 and 200 alone.
+    reason
+        The member that says why the job failed.
+    succeeded
+        A state that is success (may be given several times); common words if left out.
+    failed
+        A state that is failure (may be given several times).
+    cancelled
+        A state that is cancellation (may be given several times).
+    token_env
+        The environment variable with the token for "Authorization: Bearer".
+    header_env
+        A header and the environment variable that holds its value, as X-Api-Key=MY_KEY (may be
+        given several times).
+    timeout
+        Give up after so many seconds.
+    tolerate
+        Bear a streak of failed looks for so many seconds.
+    """
+    try:
+        job = wait_verb.declared(
+            record=record, state=state, reason=reason,
+            succeeded=succeeded, failed=failed, cancelled=cancelled,
+        )  # fmt: skip
+        access = wait_verb.Access(token_env=token_env, header_env=tuple(header_env or ()))
+        ended = wait_verb.wait(url, job, access, timeout=timeout, tolerate=tolerate)
+    except (ValueError, FailwellError) as error:
+        sys.exit(render.trouble(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    render.job(ended)

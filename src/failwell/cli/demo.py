@@ -1,4 +1,4 @@
-"""`failwell demo`: price STEP files through a failing sandbox, and watch."""
+"""`failwell demo`: the main jobs of the systems through a failing sandbox, and watch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from pathlib import Path
 from failwell.cli import render
 from failwell.sandbox import demo
 from failwell.sandbox.demo import Report, Weather
+from failwell.sandbox.demo.lines import lines
+from failwell.sandbox.demo.page import page
 
 
-def run(*, faults: Weather, files: Path | None, seed: int, at_once: int, plain: bool) -> Report:
-    """The report of one run, watched while it goes on."""
+def run(
+    *, faults: Weather, only: tuple[str, ...], files: Path | None, seed: int, plain: bool
+) -> Report:
+    """The report of one run, watched while it goes on. Raises `ValueError` where there is nothing
+    to do."""
+    work = lines(only, files)
     with render.watching(plain=plain) as watch:
-        return asyncio.run(
-            demo.run(faults=faults, files=files, seed=seed, at_once=at_once, watch=watch)
-        )
+        return asyncio.run(demo.run(work, weather=faults, seed=seed, watch=watch))
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Leave the run as a page, in one file."""
+    path.write_text(page(report), "utf-8")

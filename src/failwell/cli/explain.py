@@ -32,7 +32,7 @@ def explain(answer: bytes, *, contract: str, method: str, status: int | None) ->
     verdict = evidence.judge(promise, request, response)
     if verdict is None:
         raise ValueError(f"this answer is a success ({response.status}): nothing failed")
-    return explained(promise.error(verdict.failure), transient=verdict.transient)
+    return explained(promise.error(verdict.failure))
 
 
 def parse(answer: bytes, status: int | None) -> Response:

@@ -17,13 +17,17 @@ from rich.table import Table
 from rich.text import Text
 
 from failwell.explanation import Explanation
+from failwell.flows.ending import Finished
+from failwell.flows.runs import Summary
 from failwell.journal import Entry
 from failwell.model import read_json
-from failwell.sandbox.demo import ENGINE_AWAY, REQUESTS_PER_MINUTE, Job, Report
+from failwell.sandbox.demo import Report
+from failwell.sandbox.demo.report import NAMES
+from failwell.sandbox.demo.story import Item
+from failwell.transactions.recovery import Recovery
 
 _STYLE = {
     "waiting": "dim",
-    "priced": "green",
     "refused": "yellow",
     "gave up": "bold red",
 }
@@ -50,17 +54,7 @@ def explanation(told: Explanation, *, as_json: bool) -> None:
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
         return
     console = Console(highlight=False, soft_wrap=True)
-    rows = {
-        "What happened": told.happened,
-        "Took effect?": told.effect,
-        "Try again?": told.when,
-        "What to do": told.advice,
-    }
-    if told.issues:
-        rows["What is wrong"] = "\n".join(told.issues)
-    if told.request_id:
-        rows["Request id"] = f"{told.request_id} (quote it to whoever runs the API)"
-    for title, text in rows.items():
+    for title, text in told.rows().items():
         console.print(Text(f"{title:<15}", style="bold"), Text(_harmless(text)), sep="")
 
 
@@ -96,6 +90,11 @@ def journal(entries: list[Entry], *, as_json: bool) -> None:
         print(_harmless(f"{_line(entry)}  {entry.request_id or '-'}").replace("\n", " "))
     if not entries:
         print("nothing failed")
+
+
+def job(ended: Finished) -> None:
+    """The record of a job that has succeeded, as JSON."""
+    _json(ended.record)
 
 
 def _json(value: object) -> None:
@@ -152,50 +151,103 @@ def _indented(text: str) -> str:
 
 
 @contextmanager
-def watching(*, plain: bool) -> Generator[Callable[[list[Job]], None]]:
-    """A live table of the jobs on a terminal; elsewhere a line for each change."""
+def watching(*, plain: bool) -> Generator[Callable[[list[Item]], None]]:
+    """A live table of the work on a terminal; elsewhere a line for each change."""
     console = Console()
     if plain or not console.is_terminal:
         yield _lines()
         return
     with Live(console=console, refresh_per_second=12, transient=True) as live:
-        yield lambda jobs: live.update(_jobs(jobs))
+        yield lambda items: live.update(_items(items))
 
 
-def _lines() -> Callable[[list[Job]], None]:
-    shown: dict[str, str] = {}
+def _lines() -> Callable[[list[Item]], None]:
+    shown: dict[tuple[str, str], str] = {}
 
-    def show(jobs: list[Job]) -> None:
-        for job in jobs:
-            if job.state != shown.get(job.name) and job.state != "waiting":
-                shown[job.name] = job.state
-                print(f"{job.name:<20} {job.state:<12} retries {job.retries}", flush=True)
+    def show(items: list[Item]) -> None:
+        for item in items:
+            which = (item.api, item.name)
+            if item.state != shown.get(which) and item.state != "waiting":
+                shown[which] = item.state
+                where = f"{NAMES[item.api]:<10} {item.name:<22}"
+                print(f"{where} {item.state:<22} retries {item.retries}", flush=True)
 
     return show
 
 
-def _jobs(jobs: list[Job]) -> Table:
+def _items(items: list[Item]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("file", "state", "part", "program"):
-        table.add_column(title)
-    for title in ("retries", "replays", "cost", "time"):
+    for title in ("api", "work", "state"):
+        table.add_column(title, no_wrap=True)
+    for title in ("retries", "replays"):
         table.add_column(title, justify="right")
-    for job in jobs:
+    table.add_column("result")
+    for item in items:
+        ended = "green" if item.result is not None else _STYLE.get(item.state, "cyan")
         table.add_row(
-            job.name,
-            Text(job.state, style=_STYLE.get(job.state, "cyan")),
-            job.part or "",
-            job.program or "",
-            str(job.retries or ""),
-            str(job.replays or ""),
-            "" if job.cents is None else f"${job.cents / 100:,.2f}",
-            "" if job.seconds is None else _minutes(job.seconds),
+            NAMES[item.api],
+            item.name,
+            Text(item.state, style=ended),
+            str(item.retries or ""),
+            str(item.replays or ""),
+            item.result or "",
         )
     return table
 
 
-def _minutes(seconds: int) -> str:
-    return f"{seconds // 60}:{seconds % 60:02d}"
+def recoveries(found: list[Recovery], *, as_json: bool) -> int:
+    """What became of each transaction; the exit status, 1 where something is left to do."""
+    if as_json:
+        _json([_recovery(one) for one in found])
+    else:
+        for one in found:
+            print(_harmless(f"{one.name}: {_ENDS[one.end]}"))
+            for said in (*map(str, one.todo), *([one.why] if one.why and not one.todo else [])):
+                print(_harmless(f"  - {said}"))
+        if not found:
+            print("no transaction is unfinished")
+    return int(any(one.end not in ("committed", "rolled_back") for one in found))
+
+
+_ENDS = {
+    "committed": "committed",
+    "rolled_back": "rolled back, nothing is left of it",
+    "left": "rolled back as far as it could be; to do:",
+    "held": "a process is still on it",
+    "open": "could not be brought to its end",
+}
+
+
+def _recovery(one: Recovery) -> dict[str, object]:
+    facts: dict[str, object] = msgspec.to_builtins(one)
+    facts["sentences"] = [str(item) for item in one.todo]
+    return facts
+
+
+def runs(found: list[Summary], *, as_json: bool) -> None:
+    """Each run: since when, how many writes, and those of which the end is not known."""
+    if as_json:
+        _json([msgspec.to_builtins(run) for run in found])
+        return
+    for run in found:
+        print(_harmless(f"{run.name}: {_writes(run)}, begun {_moment(run.at)}"))
+        for write in run.unfinished:
+            print(_harmless(f"  - unfinished since {_moment(write.at)}: {write.what}"))
+    if not found:
+        print("no run is open")
+
+
+def ended(run: Summary) -> None:
+    """The run that is over."""
+    print(_harmless(f"{run.name}: ended, {_writes(run)} forgotten"))
+
+
+def _writes(run: Summary) -> str:
+    return f"{run.writes} write{'' if run.writes == 1 else 's'}"
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def demo(report: Report) -> int:
@@ -216,19 +268,15 @@ def picture(report: Report) -> str:
 
 
 def _report(console: Console, report: Report) -> None:
-    console.print(_jobs(list(report.jobs)))
+    console.print(_items(list(report.items)))
     console.print()
-    for job in report.jobs:
-        if job.refused or job.error:
-            console.print(Text(f"{job.name}: {job.refused or job.error}", style="yellow"))
-    away = f", the Engine dead for {ENGINE_AWAY:g} s" if report.weather != "none" else ""
+    for item in report.items:
+        if item.refused or item.error:
+            console.print(Text(f"{item.name}: {item.refused or item.error}", style="yellow"))
+    down = ", each system with a part stopped for a while" if report.weather != "none" else ""
     console.print(
-        f"weather {report.weather}{away}; quota {REQUESTS_PER_MINUTE} a minute; "
-        f"{report.took:.1f} s; counted from what the sandbox really created:"
+        f"weather {report.weather}{down}; {report.took:.1f} s; "
+        "counted from what the sandbox really created:"
     )
-    style = "bold green" if report.is_clean else "bold red"
-    summary = (
-        f"files {len(report.jobs)} faults {report.faults} retries {report.retries} "
-        f"replays {report.replays} duplicates {report.duplicates} lost {report.lost}"
-    )
-    console.print(Text(summary, style=style))
+    summary = " ".join(f"{name} {count}" for name, count in report.figures.items())
+    console.print(Text(summary, style="bold green" if report.is_clean else "bold red"))

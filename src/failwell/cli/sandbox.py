@@ -7,21 +7,29 @@ import contextlib
 import signal
 from collections.abc import Callable
 
+from failwell import stores
 from failwell.sandbox import app
 from failwell.sandbox.wire import Server
 
 
 def serve(
-    *, port: int, only: tuple[str, ...], seed: int | None, ready: Callable[[str], None]
+    *,
+    port: int,
+    only: tuple[str, ...],
+    seed: int | None,
+    store: str | None,
+    ready: Callable[[str], None],
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; `ready` is told the URL.
+    """Serve until Ctrl-C or SIGTERM; `ready` is told the URL. `store` is the URL of where quotas
+    and idempotency records live; without it each system has a memory of its own.
 
-    Raises `ValueError` for a system that is not known or a port that there is not, `OSError`
-    where the port is taken.
+    Raises `ValueError` for a system that is not known, a port that there is not or a URL of no
+    store, `StoreError` where that cannot be opened, `OSError` where the port is taken.
     """
     if not 0 <= port <= 65535:
         raise ValueError(f"there is no port {port}: use 1 to 65535, or 0 for any free one")
-    server = Server(app.application(app.services(only), seed=seed), port=port)
+    kept = None if store is None else stores.open(store)
+    server = Server(app.application(app.services(only, store=kept), seed=seed), port=port)
 
     def stop(_: int, __: object) -> None:
         server.stop()

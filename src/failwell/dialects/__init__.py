@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from failwell.dialects.flat import Flat
     from failwell.dialects.generic import Generic
+    from failwell.dialects.graphql import GraphQL
     from failwell.dialects.nested import Nested
     from failwell.dialects.problem import Problem
 
-__all__ = ["Flat", "Generic", "Nested", "Problem"]
+__all__ = ["Flat", "Generic", "GraphQL", "Nested", "Problem"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ class Flat(msgspec.Struct, frozen=True, kw_only=True):
             code=code,
             message=message,
             details_json=details,
-            issues=issues.read_raw(details),
+            issues=issues.later(details),
             request_id=request_id,
             timestamp=timestamp,
             outcome=outcome_of(outcome),
@@ -57,7 +57,7 @@ class Flat(msgspec.Struct, frozen=True, kw_only=True):
         """The object with the keys that are named, and nothing else."""
         body: dict[str, Any] = {self.code: failure.code, self.message: failure.message}
         if self.details is not None:
-            body[self.details] = msgspec.Raw(failure.details_json or b"null")
+            body[self.details] = issues.details_of(failure)
         if self.status is not None:
             body[self.status] = failure.status
         if self.request_id is not None:

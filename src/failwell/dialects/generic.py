@@ -10,7 +10,8 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, TypeGuard, cast
 
 import msgspec
 
@@ -18,6 +19,7 @@ from failwell.contract import Contract
 from failwell.dialects import issues
 from failwell.dialects.problem import Problem
 from failwell.headers import media_type
+from failwell.later import Later
 from failwell.model import Failure, Issue, Outcome, Response, kind_of, read_json
 
 _LONGEST = 1000
@@ -95,36 +97,47 @@ def _from_json(response: Response) -> Failure | None:
 
 
 def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
-    layers = [outer, *(inner for name in _INNER if (inner := _dict(outer.get(name))))]
-    inner_first = layers[1:] + layers[:1]
-    listed: list[Any] = next((of for layer in layers if (of := _list(layer))), _NONE)
-    found = issues.read(listed) or issues.read(outer.get("errors"))
-    message = _first(inner_first, _SENTENCES) or _summary(found)
+    inner = [value for name in _INNER if _is_filled(value := outer.get(name))]
+    layers, inner_first = [outer, *inner], [*inner, outer]
+    message = _first(inner_first, _SENTENCES) or _summary(_issues(layers))
     code = _code(inner_first, message)
+    details = _details(inner_first)
+    found: Any = Later(lambda: _issues(layers) or issues.read(details))
     if not message and code is None:
         found = issues.read(outer)
         message = _summary(found)
         if not message:
             return None
-    details = next((layer["details"] for layer in inner_first if "details" in layer), None)
     return Failure(
         kind=kind_of(response.status),
         status=response.status,
         code=code,
         message=message[:_LONGEST] or f"HTTP {response.status}: {code}",
         details_json=b"" if details is None else msgspec.json.encode(details),
-        issues=found or issues.read(details),
+        issues=found,
         request_id=_first(inner_first, _IDS) or None,
         timestamp=_first(inner_first, _TIMES) or None,
     )
+
+
+def _issues(layers: list[dict[str, Any]]) -> tuple[Issue, ...]:
+    listed: list[Any] = next((of for layer in layers if (of := _list(layer))), _NONE)
+    return issues.read(listed) or issues.read(layers[0].get("errors"))
+
+
+def _details(layers: list[dict[str, Any]]) -> Any:
+    for layer in layers:
+        if "details" in layer:
+            return layer["details"]
+    return None
 
 
 def _summary(found: tuple[Issue, ...]) -> str:
     return "; ".join(issue.message for issue in found)
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+def _is_filled(value: Any) -> TypeGuard[dict[str, Any]]:
+    return bool(value) and isinstance(value, dict)
 
 
 def _list(layer: dict[str, Any]) -> list[Any]:
@@ -148,9 +161,19 @@ def _code(layers: list[dict[str, Any]], message: str) -> str | None:
     for layer in layers:
         for name in _CODES:
             value = layer.get(name)
-            if isinstance(value, str) and value != message and re.fullmatch(r"[\w.:/-]+", value):
+            if (
+                type(value) is str
+                and len(value) <= _LONGEST
+                and value != message
+                and _is_code(value)
+            ):
                 return value
     return None
+
+
+@lru_cache(maxsize=256)
+def _is_code(value: str) -> bool:
+    return re.fullmatch(r"[\w.:/-]+", value) is not None
 
 
 def _sentence_in_text(response: Response) -> str:
@@ -186,6 +209,8 @@ def _decoded(response: Response) -> str:
 
 def _as_utf8(body: bytes) -> bytes:
     """The body without a byte order mark, and in UTF-8 where the mark says that it is not."""
+    if body[:1] == b"{":
+        return body
     for mark, encoding in _MARKS.items():
         if body.startswith(mark):
             return body.decode(encoding, "replace").encode("utf-8", "replace")

@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from failwell.model import Issue, read_json
+from failwell.later import Later
+from failwell.model import Failure, Issue, read_json
 
 MOST = 100
 """Issues that are read of one failure."""
@@ -44,6 +45,19 @@ def read_raw(items: bytes) -> tuple[Issue, ...]:
     except (msgspec.DecodeError, RecursionError):
         return ()
     return read([read_json(bytes(item)) for item in listed[:MOST]])
+
+
+def later(items: bytes) -> Any:
+    """The issues of `read_raw`, read when somebody looks."""
+    return Later(lambda: read_raw(items)) if items[:1] == b"[" else ()
+
+
+def details_of(failure: Failure) -> Any:
+    """What a body says beside code and message: the details as they are, else the issues, which
+    `read` reads again; None where there are neither."""
+    if failure.details_json:
+        return msgspec.Raw(failure.details_json)
+    return [msgspec.to_builtins(issue) for issue in failure.issues] or None
 
 
 _list = msgspec.json.Decoder(list[msgspec.Raw])

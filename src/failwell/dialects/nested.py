@@ -18,6 +18,7 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An object under `envelope` with a code and a message, and what else is named here.
 
     A body without both, or with a code or message that is not a string, is not in this shape.
+    `sparse` leaves `details` out where there are none; else they are null.
     """
 
     envelope: str = "error"
@@ -27,6 +28,7 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     request_id: str | None = None
     timestamp: str | None = None
     outcome: str | None = None
+    sparse: bool = False
     media_type: str = "application/json"
 
     @cached_property
@@ -51,7 +53,7 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             code=inner.code,
             message=inner.message,
             details_json=details,
-            issues=issues.read_raw(details),
+            issues=issues.later(details),
             request_id=getattr(inner, "request_id", None),
             timestamp=getattr(inner, "timestamp", None),
             outcome=outcome_of(getattr(inner, "outcome", None)),
@@ -60,8 +62,9 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def render(self, failure: Failure) -> Response:
         """The envelope with the keys that are named, and nothing else."""
         inner: dict[str, Any] = {self.code: failure.code, self.message: failure.message}
-        if self.details is not None:
-            inner[self.details] = _details(failure)
+        details = None if self.details is None else issues.details_of(failure)
+        if self.details is not None and not (self.sparse and details is None):
+            inner[self.details] = details
         if self.request_id is not None:
             inner[self.request_id] = failure.request_id
         if self.timestamp is not None:
@@ -89,9 +92,3 @@ def _decoder(envelope: str, keys: dict[str, str]) -> msgspec.json.Decoder[Any]:
     inner = msgspec.defstruct("Inner", fields, rename=keys)
     outer = msgspec.defstruct("Outer", [("envelope", inner)], rename={"envelope": envelope})
     return msgspec.json.Decoder(outer)
-
-
-def _details(failure: Failure) -> Any:
-    if failure.details_json:
-        return msgspec.Raw(failure.details_json)
-    return [msgspec.to_builtins(issue) for issue in failure.issues] or None

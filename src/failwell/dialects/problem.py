@@ -6,17 +6,18 @@ as the RFC's own example), `request_id`, `timestamp`, `outcome`. All others are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
 
 from failwell.dialects import issues
 from failwell.headers import media_type
-from failwell.model import Failure, Issue, Response, kind_of, outcome_of
+from failwell.later import Later
+from failwell.model import Failure, Issue, Response, kind_of, outcome_of, read_json
 
 _STANDARD = {"type", "title", "status", "detail", "instance"}
 _OURS = {"code", "errors", "request_id", "timestamp", "outcome"}
-_TELLING = _STANDARD - {"detail", "status"}
 _KNOWN = _STANDARD | _OURS
 
 
@@ -28,15 +29,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     def parse(self, response: Response) -> Failure | None:
         """The problem in this body; None where it is neither labelled nor shaped as one."""
+        body = response.body or b""
         try:
-            body = _decoder.decode(response.body or b"")
+            said = _decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         labelled = media_type(response.headers.get("content-type")) == self.media_type
-        if not labelled and _TELLING.isdisjoint(body):
+        if not labelled and said.type is said.title is said.instance is msgspec.UNSET:
             return None
-        code = _text(body, "code") or _code_of(_text(body, "type"))
-        message = _text(body, "detail") or _text(body, "title")
+        code = _text(said.code) or _code_of(_text(said.type))
+        message = _text(said.detail) or _text(said.title)
         if message is None and not labelled:
             return None
         return Failure(
@@ -44,11 +46,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             status=response.status,
             code=code,
             message=message or f"HTTP {response.status}" + (f": {code}" if code else ""),
-            details_json=_extensions(body),
-            issues=issues.read(body.get("errors")),
-            request_id=_text(body, "request_id"),
-            timestamp=_text(body, "timestamp"),
-            outcome=outcome_of(body.get("outcome")),
+            details_json=_later(_extensions, body),
+            issues=_later(_issues, bytes(said.errors)) if said.errors else (),
+            request_id=_text(said.request_id),
+            timestamp=_text(said.timestamp),
+            outcome=outcome_of(said.outcome),
         )
 
     def render(self, failure: Failure) -> Response:
@@ -78,11 +80,25 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_decoder = msgspec.json.Decoder(dict[str, Any])
+class _Members(msgspec.Struct):
+    """The members that are read, of whatever type: RFC 9457 section 3.1 ignores a wrong one."""
+
+    type: Any = msgspec.UNSET
+    title: Any = msgspec.UNSET
+    instance: Any = msgspec.UNSET
+    detail: Any = None
+    code: Any = None
+    errors: msgspec.Raw = msgspec.Raw()
+    request_id: Any = None
+    timestamp: Any = None
+    outcome: Any = None
 
 
-def _text(body: dict[str, Any], name: str) -> str | None:
-    value = body.get(name)
+_decoder = msgspec.json.Decoder(_Members)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
@@ -92,9 +108,21 @@ def _code_of(type_uri: str | None) -> str | None:
     return type_uri.rstrip("/").rpartition("/")[2].rpartition("#")[2] or None
 
 
-def _extensions(body: dict[str, Any]) -> bytes:
-    rest = {name: body[name] for name in body if name not in _KNOWN}
+def _later(read: Callable[[bytes], Any], text: bytes) -> Any:
+    return Later(lambda: read(text))
+
+
+def _extensions(body: bytes) -> bytes:
+    try:
+        members = _members.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    rest = {name: raw for name, raw in members.items() if name not in _KNOWN}
     return msgspec.json.encode(rest) if rest else b""
+
+
+def _issues(errors: bytes) -> tuple[Issue, ...]:
+    return issues.read(read_json(errors))
 
 
 def _rendered(issue: Issue) -> dict[str, Any]:

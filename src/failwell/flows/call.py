@@ -8,43 +8,66 @@ the record up if the contract says how, or stop and say what is known.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 import msgspec
 
-from failwell import redaction
-from failwell.actions import Emit, Flow, Send, Wait
+from failwell.actions import Emit, Flow, Renew, Send, Wait
 from failwell.contract import Contract, Retry
-from failwell.errors import FailwellError, InvalidRequestError
-from failwell.events import AttemptFailed, CallFailed, Recovered
-from failwell.flows.lookup import Sighting, look_up
-from failwell.model import Attempt, Failure, Fault, Kind, Outcome, Reply, Request, Response, Sent
+from failwell.errors import FailwellError
+from failwell.events import AttemptFailed, CallFailed, Recovered, Renewed
+from failwell.flows.account import (
+    KEPT_BODY,
+    attempt_of,
+    error_of,
+    leave_word,
+    refusal_of,
+    sent_of,
+    with_differences,
+)
+from failwell.flows.admission import Refusal, enter, leave
+from failwell.flows.existing import is_clash, twin
+from failwell.flows.gate import Gate, Pass
+from failwell.flows.lookup import Sighting, look_up, shown
+from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Response
 from failwell.policy import deadline, evidence
 from failwell.policy.evidence import Verdict
-from failwell.policy.retry import Again, Facts, Stop, decide
+from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
+from failwell.tokens import RefreshError
+
+__all__ = ["KEPT_BODY", "Done", "Terms", "broken_off", "call"]
 
 T = TypeVar("T")
-
-KEPT_BODY = 4 * 1024 * 1024
-"""Bytes of a request body that an error keeps, so that the call can be settled later."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What one call is made under. `ends` is in monotonic seconds; `roll` throws the dice, in
-    [0, 1); `rewindable` says whether the body can be sent from its beginning once more."""
+    [0, 1); `rewindable` says whether the body can be sent from its beginning once more. `gate` is
+    what all calls to the origin go through; `renews` says that a fresh credential can be had, and
+    `gets_existing` that a record which is there already is an answer, too."""
 
     contract: Contract
     retry: Retry | None
     roll: Callable[[], float]
     ends: float | None = None
     rewindable: Callable[[], bool] = lambda: True
+    gate: Gate | None = None
+    renews: bool = False
+    gets_existing: bool = False
+
+
+How = Literal["answered", "found", "existing", "replayed"]
+"""Where an answer comes from: the write itself; a record that was looked for after a lost answer;
+one that was there before; an answer that was kept."""
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The call went well, after those attempts that did not."""
+    """The call went well, after those attempts that did not. The `response` has no `native` where
+    it is a record out of another answer, or an answer that was kept."""
 
     response: Response
     attempts: tuple[Attempt, ...]
+    how: How = "answered"
 
 
 def call(
@@ -59,51 +82,206 @@ def call(
     `now` is in monotonic seconds; `outcome` is what is already known of the call, where it was
     begun before, `age` seconds ago.
 
-    Raises `FailwellError`, of the class that the contract gives to the failure's kind.
+    Raises `FailwellError`, of the class that the contract gives to the failure's kind;
+    `CircuitOpenError` where the API is down and nothing was sent.
     """
-    contract = terms.contract
-    first = now - age
-    attempts: list[Attempt] = []
+    contract, gate = terms.contract, terms.gate
+    story = _Story(request, terms, now - age, outcome)
+    passed: Pass | Refusal | None = None
     while True:
+        if gate is not None:
+            way_in = enter(
+                gate, request, now, terms.ends, story.longest, is_retry=bool(story.attempts)
+            )
+            passed, now = yield from _watched(way_in, story)
+            if type(passed) is Refusal:
+                yield from _held_back(story, passed, now)
         began = now
-        send = Send(request, len(attempts) + 1, deadline.left(terms.ends, now))
+        send = Send(request, len(story.attempts) + 1, deadline.left(terms.ends, now))
         try:
             reply, now = yield from send
         except GeneratorExit:
             raise
         except BaseException as interruption:
-            _leave_word(interruption, contract, request)
+            leave_word(interruption, contract, request)
+            if gate is not None and isinstance(passed, Pass) and not passed.calm:
+                yield from leave(gate, request, passed, None, None, 0.0, retries=False)
             raise
         verdict = evidence.judge(contract, request, reply)
         if verdict is None:
             assert isinstance(reply, Response)
-            if attempts:
-                yield from Emit(Recovered(tuple(attempts)))
-            return Done(reply, tuple(attempts))
+            if gate is not None and isinstance(passed, Pass):
+                yield from leave(gate, request, passed, reply, None, now - began, retries=False)
+            if story.attempts:
+                yield from Emit(Recovered(tuple(story.attempts)))
+            return Done(reply, tuple(story.attempts))
 
-        before, outcome = outcome, evidence.fold(outcome, request, verdict)
-        attempts.append(_attempt(len(attempts) + 1, verdict, reply, now - began))
-        left = deadline.left(terms.ends, now)
-        age, made = now - first, len(attempts)
-        facts = _facts(terms, request, reply, verdict, before, outcome, made, age, left)
-        decision = decide(terms.retry, facts)
-        if _is_to_be_sought(contract, outcome, decision):
-            search = look_up(contract, _sent(request, attempts), now, terms.ends)
-            seen, now = yield from _watched(search, contract, request, outcome)
-            if seen.response is not None:
-                yield from Emit(Recovered(tuple(attempts)))
-                return Done(seen.response, tuple(attempts))
-            if outcome is Outcome.UNKNOWN:
-                outcome = seen.outcome
-                decision = decide(terms.retry, _after(facts, seen, deadline.left(terms.ends, now)))
+        took = now - began
+        learnt = story.learn(reply, verdict, took, now)
+        decision, now = yield from _resolved(story, learnt, now)
+        if gate is not None and isinstance(passed, Pass):
+            asks = isinstance(decision, Again) and decision is not _FRESH
+            way_out = leave(gate, request, passed, reply, verdict, took, retries=asks)
+            if not (yield from way_out) and asks:
+                decision = Stop("budget")
+        if isinstance(decision, Done):
+            yield from Emit(Recovered(decision.attempts))
+            return decision
         if isinstance(decision, Stop):
-            error = _error(terms, request, verdict, outcome, attempts, now)
-            yield from Emit(CallFailed(error, decision.why))
-            _raise(error, reply)
-        attempts[-1] = msgspec.structs.replace(attempts[-1], wait=decision.wait)
-        yield from Emit(AttemptFailed(attempts[-1], verdict.failure, request.key))
-        pause = iter(Wait(decision.wait))
-        _, now = yield from _watched(pause, contract, request, outcome)
+            yield from _ended(story, decision.why, now)
+        else:
+            now = yield from _paused(story, decision)
+
+
+class _Story:
+    """What is known of a call under way: its attempts, and what became of it so far."""
+
+    def __init__(
+        self, request: Request, terms: Terms, first: float, outcome: Outcome | None
+    ) -> None:
+        self.request = request
+        self.terms = terms
+        self.first = first
+        self.outcome = outcome
+        self.attempts: list[Attempt] = []
+        self.renewed = False
+        self.no_token: RefreshError | None = None
+        self.before: Outcome | None = None
+        self.most: int | None = None
+        self.reply: Reply
+        self.verdict: Verdict
+        self.facts: Facts
+
+    @property
+    def longest(self) -> float | None:
+        """Seconds that it may wait at a time where there is no deadline."""
+        return None if self.terms.retry is None else self.terms.retry.max_wait
+
+    def learn(self, reply: Reply, verdict: Verdict, took: float, now: float) -> Again | Stop:
+        """Write down an attempt that failed; what is to be done about it."""
+        self.before = self.outcome
+        self.reply, self.verdict = reply, verdict
+        self.outcome = evidence.fold(self.before, self.request, verdict)
+        self.attempts.append(attempt_of(len(self.attempts) + 1, verdict, reply, took))
+        self.most = _fewer(self.most, verdict.max_retries, len(self.attempts))
+        self.facts = _facts(self, self.before, now)
+        return decide(self.terms.retry, self.facts)
+
+    def look_again(self, decision: Again | Stop, seen: Sighting, now: float) -> Again | Stop:
+        """What is to be done now that its record was looked for, and not found."""
+        if self.outcome is not Outcome.UNKNOWN:
+            return decision
+        self.outcome = seen.outcome
+        left = deadline.left(self.terms.ends, now)
+        return decide(self.terms.retry, _after(self.facts, seen, left))
+
+    @property
+    def meets_existing(self) -> bool:
+        """Whether a record that is there already stands in its way, and may be its answer: where
+        the caller said so, or where it may have been made by an attempt before this one."""
+        contract, gets = self.terms.contract, self.terms.gets_existing
+        may_be_ours = self.before is Outcome.UNKNOWN and contract.existing is not None
+        return (gets or may_be_ours) and is_clash(contract, self.verdict)
+
+    def differ(self, issues: tuple[Issue, ...]) -> Stop:
+        """Write down that the record which is there is not the one that was sent."""
+        told = with_differences(self.verdict.failure, issues)
+        self.verdict = msgspec.structs.replace(self.verdict, failure=told)
+        return Stop("differs")
+
+    def done(self, response: Response, how: How) -> Done:
+        """Its end, with an answer that is not the last attempt's own."""
+        return Done(response, tuple(self.attempts), how)
+
+    def may_renew(self, decision: Again | Stop) -> bool:
+        """Whether a fresh credential may help: the API says that this one is over, and sending
+        again is safe."""
+        failure = self.verdict.failure
+        if not self.terms.renews or self.renewed or failure.status != 401:
+            return False
+        names = self.terms.contract.renew_on
+        is_over = not names or failure.code in names
+        return is_over and isinstance(decision, Stop) and may_resend(self.facts)
+
+
+def _resolved(
+    story: _Story, decision: Again | Stop, now: float
+) -> Flow[tuple[Again | Stop | Done, float]]:
+    """What is to be done after an attempt that failed, once it is known what can be found out."""
+    contract, ends = story.terms.contract, story.terms.ends
+    kept = evidence.kept_answer(contract, story.request, story.reply)
+    if kept is not None:
+        return story.done(shown(story.reply, kept), "replayed"), now
+    if story.meets_existing:
+        sent = sent_of(story.request, story.attempts)
+        met, now = yield from _watched(twin(contract, sent, story.verdict, now, ends), story)
+        if met.response is not None:
+            is_old = story.before is not Outcome.UNKNOWN
+            return story.done(met.response, "existing" if is_old else "found"), now
+        if met.issues:
+            return story.differ(met.issues), now
+    if _is_to_be_sought(contract, story.outcome, decision):
+        sent = sent_of(story.request, story.attempts)
+        at_hand = msgspec.structs.replace(sent, body=story.request.body)
+        seen, now = yield from _watched(look_up(contract, at_hand, now, ends), story)
+        if seen.response is not None:
+            return story.done(seen.response, "found"), now
+        decision = story.look_again(decision, seen, now)
+    if story.may_renew(decision):
+        return (yield from _renewed(story, decision, now))
+    return decision, now
+
+
+_FRESH = Again(0.0)
+"""With a fresh credential; no retry that the budget is asked for, for the API is not in trouble."""
+
+
+def _renewed(
+    story: _Story, decision: Again | Stop, now: float
+) -> Flow[tuple[Again | Stop | Done, float]]:
+    """A fresh credential, once; where there is none, the call ends as it would have."""
+    ends = story.terms.ends
+    story.renewed = True
+    renewal = Renew(story.reply.asked, deadline.left(ends, now))
+    story.no_token, now = yield from _watched(iter(renewal), story)
+    is_over = ends is not None and now >= ends
+    if is_over or story.no_token is not None:
+        return decision, now
+    failure = story.verdict.failure
+    yield from Emit(Renewed(failure.method, failure.url))
+    return _FRESH, now
+
+
+def _held_back(story: _Story, refusal: Refusal, now: float) -> Flow[NoReturn]:
+    """The end of a call that its gate does not let through: with its last failure, if any."""
+    if story.attempts:
+        yield from _ended(story, refusal.why, now)
+    error = refusal_of(story.terms.contract, story.request, refusal, story.outcome)
+    yield from Emit(CallFailed(error, refusal.why))
+    raise error
+
+
+def _ended(story: _Story, why: str, now: float) -> Flow[NoReturn]:
+    terms, reply = story.terms, story.reply
+    error = error_of(
+        terms.contract,
+        story.request,
+        story.verdict,
+        story.outcome,
+        story.attempts,
+        out_of_time=terms.ends is not None and now >= terms.ends,
+    )
+    yield from Emit(CallFailed(error, why))
+    raise error from (reply.cause if isinstance(reply, Fault) else story.no_token)
+
+
+def _paused(story: _Story, decision: Again) -> Flow[float]:
+    """The wait before another attempt; the time after it."""
+    last = msgspec.structs.replace(story.attempts[-1], wait=decision.wait)
+    story.attempts[-1] = last
+    yield from Emit(AttemptFailed(last, story.verdict.failure, story.request.key))
+    _, now = yield from _watched(iter(Wait(decision.wait)), story)
+    return now
 
 
 def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> FailwellError:
@@ -111,37 +289,42 @@ def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> Fail
     again."""
     verdict = evidence.judge(terms.contract, request, fault)
     assert verdict is not None
-    error = _error(
-        terms, request, verdict, verdict.outcome, [_attempt(1, verdict, fault, 0.0)], now
+    error = error_of(
+        terms.contract,
+        request,
+        verdict,
+        verdict.outcome,
+        [attempt_of(1, verdict, fault, 0.0)],
+        out_of_time=terms.ends is not None and now >= terms.ends,
     )
     error.__cause__ = fault.cause
     return error
 
 
-def _facts(
-    terms: Terms,
-    request: Request,
-    reply: Reply,
-    verdict: Verdict,
-    before: Outcome | None,
-    outcome: Outcome | None,
-    made: int,
-    age: float,
-    left: float | None,
-) -> Facts:
-    is_harmless = outcome is None or outcome.nothing_done
+def _facts(story: _Story, before: Outcome | None, now: float) -> Facts:
+    terms, request, verdict, reply = story.terms, story.request, story.verdict, story.reply
+    is_harmless = story.outcome is None or story.outcome.nothing_done
     rests_on_key = not is_harmless and request.method not in terms.contract.idempotent
+    age = now - story.first
     return Facts(
         transient=verdict.transient or evidence.still_running(request, before, verdict),
         repeatable=is_harmless or terms.contract.may_repeat(request),
         rewindable=terms.rewindable(),
         sent=not isinstance(reply, Fault) or reply.sent,
         retry_after=verdict.failure.retry_after,
-        made=made,
-        left=left,
+        made=len(story.attempts),
+        left=deadline.left(terms.ends, now),
         roll=terms.roll(),
         key_left=terms.contract.idempotency.retention - age if rests_on_key else None,
+        most=story.most,
     )
+
+
+def _fewer(most: int | None, more: int | None, made: int) -> int | None:
+    """How many sends in all are allowed now that an answer allows so many `more`."""
+    if more is None:
+        return most
+    return made + more if most is None else min(most, made + more)
 
 
 def _is_to_be_sought(contract: Contract, outcome: Outcome | None, decision: Again | Stop) -> bool:
@@ -159,91 +342,13 @@ def _after(facts: Facts, seen: Sighting, left: float | None) -> Facts:
     return msgspec.structs.replace(facts, repeatable=repeatable, key_left=None, left=left)
 
 
-def _watched(
-    flow: Flow[T], contract: Contract, request: Request, outcome: Outcome | None
-) -> Flow[T]:
+def _watched(flow: Flow[T], story: _Story) -> Flow[T]:
     """The flow; where it is interrupted while the outcome is unknown, the traceback says so."""
     try:
         return (yield from flow)
     except GeneratorExit:
         raise
     except BaseException as interruption:
-        if outcome is Outcome.UNKNOWN:
-            _leave_word(interruption, contract, request)
+        if story.outcome is Outcome.UNKNOWN:
+            leave_word(interruption, story.terms.contract, story.request)
         raise
-
-
-def _attempt(number: int, verdict: Verdict, reply: Reply, elapsed: float) -> Attempt:
-    failure = verdict.failure
-    return Attempt(
-        number=number,
-        method=failure.method,
-        url=failure.url,
-        at=reply.at - elapsed,
-        elapsed=elapsed,
-        status=failure.status,
-        fault=reply.name if isinstance(reply, Fault) else None,
-        outcome=verdict.outcome,
-        request_id=failure.request_id,
-    )
-
-
-def _error(
-    terms: Terms,
-    request: Request,
-    verdict: Verdict,
-    outcome: Outcome | None,
-    attempts: list[Attempt],
-    now: float,
-) -> FailwellError:
-    failure = verdict.failure
-    if outcome is not failure.outcome:
-        failure = msgspec.structs.replace(failure, outcome=outcome)
-    if outcome in _SPEAK_FOR_THEMSELVES:
-        failure = msgspec.structs.replace(failure, advice=None)
-    history = tuple(attempts)
-    sent = None if outcome is None else _sent(request, attempts)
-    if failure.kind is Kind.TIMEOUT and terms.ends is not None and now >= terms.ends:
-        return terms.contract.deadline_error(_out_of_time(failure, len(history)), history, sent)
-    if failure.kind is Kind.BAD_REQUEST and failure.status is None:
-        return InvalidRequestError(failure, history, sent)
-    return terms.contract.error(failure, history, sent)
-
-
-_SPEAK_FOR_THEMSELVES = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
-
-
-def _out_of_time(failure: Failure, number: int) -> Failure:
-    message = f"The call's deadline ran out during attempt {number}: {failure.message}"
-    return msgspec.structs.replace(failure, message=message)
-
-
-def _sent(request: Request, attempts: list[Attempt]) -> Sent:
-    url = str(request.url)
-    shown = redaction.url(url)
-    body = request.body
-    if body is not None and (len(body) > KEPT_BODY or redaction.holds_secret(body)):
-        body = None
-    return Sent(
-        method=request.method,
-        url=shown,
-        at=attempts[0].at,
-        key=request.key,
-        content_type=request.headers.get("content-type"),
-        body=body,
-        url_whole=shown == url,
-    )
-
-
-def _raise(error: FailwellError, reply: Reply) -> NoReturn:
-    raise error from (reply.cause if isinstance(reply, Fault) else None)
-
-
-def _leave_word(interruption: BaseException, contract: Contract, request: Request) -> None:
-    """A cancelled or interrupted write may have been sent: the traceback should say so."""
-    if evidence.is_write(contract, request):
-        key = f" with key {request.key}" if request.key else ""
-        interruption.add_note(
-            f"failwell: {request.method} {redaction.url(str(request.url))}{key} was interrupted; "
-            "it may or may not have taken effect"
-        )

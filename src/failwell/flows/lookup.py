@@ -8,11 +8,13 @@ that is not the API's own, such as a proxy's page or its 404, says nothing at al
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from failwell.actions import Flow, Send, Wait
 from failwell.contract import Contract, LookUp
-from failwell.model import Outcome, Reply, Request, Response, Sent
+from failwell.model import Headers, Outcome, Reply, Request, Response, Sent
 from failwell.policy import deadline, evidence
 
 
@@ -61,4 +63,18 @@ def _judged(
         return _ABSENT if is_gone else _NOTHING
     if not isinstance(reply, Response) or reply.status >= 300 or reply.body is None:
         return _NOTHING
-    return Sighting(Outcome.APPLIED, reply) if how.found(sent, reply) else _ABSENT
+    if not how.found(sent, reply):
+        return _ABSENT
+    answer = reply if how.record is None else shown(reply, how.record(sent, reply))
+    return Sighting(Outcome.APPLIED, answer)
+
+
+def shown(reply: Reply, record: Any) -> Response:
+    """The answer as it would be if it showed this record and nothing else."""
+    return Response(
+        status=200,
+        headers=Headers({"content-type": "application/json"}),
+        body=msgspec.json.encode(record),
+        at=reply.at,
+        asked=reply.asked,
+    )

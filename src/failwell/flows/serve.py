@@ -36,6 +36,11 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 """Seconds between two looks at a write that is still running."""
 
+ASK_AGAIN = 5.0
+"""Seconds after which a caller is to ask again, at most. The rest of the lease says only when a
+dead holder lets go; a living one renews it for as long as it runs, and is mostly done long before:
+who waited the whole lease would sit out half a minute for an answer that is there."""
+
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a keyed write is served under: `slot` is its place in the store, `token` the mark of
@@ -249,7 +254,7 @@ def _refusal(contract: Contract, why: str, seconds: float) -> FailwellError:
     return contract.fail(
         *(own or rules.conflict),
         message=_REFUSALS[why],
-        retry_after=max(1.0, seconds) if why == "running" else None,
+        retry_after=min(max(1.0, seconds), ASK_AGAIN) if why == "running" else None,
         outcome=_PROVEN.get(why, Outcome.UNKNOWN),
     )
 

@@ -17,24 +17,28 @@ from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.call import Terms, call
 from failwell.flows.lookup import look_up
-from failwell.model import Outcome, Request, Response, Sent
+from failwell.model import Outcome, Request, Response, Sent, read_json
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the write by now, in `outcome` and in words (`why`).
 
-    `response` is the answer that shows the record, as the HTTP library gives it; `error` is what
-    stood in the way where it is still unknown.
+    `response` is the answer that shows the record, as the HTTP library gives it, and
+    `record_json` the record, where that is only a part of the answer; `error` is what stood in the
+    way where it is still unknown.
     """
 
     outcome: Outcome | None
     why: str
     response: Any = None
     error: FailwellError | None = None
+    record_json: bytes = b""
 
     @property
     def record(self) -> Any:
         """The record, decoded from the answer's JSON; None where there is no answer."""
+        if self.record_json:
+            return read_json(self.record_json)
         return None if self.response is None else self.response.json()
 
 
@@ -66,16 +70,23 @@ def _again(sent: Sent, known: Outcome, terms: Terms, now: float, age: float) -> 
         outcome=Outcome.APPLIED,
         why="The same request with the same key was answered; its effect stands once.",
         response=done.response.native,
+        record_json=_part(done.response),
     )
 
 
 def _looked_up(outcome: Outcome, response: Response | None) -> Settled:
     if response is not None:
         why = "Its record was found."
-        return Settled(outcome=outcome, why=why, response=response.native)
+        part = _part(response)
+        return Settled(outcome=outcome, why=why, response=response.native, record_json=part)
     if outcome is Outcome.NOT_STARTED:
         return Settled(outcome=outcome, why="Its record is not there and will not appear.")
     return Settled(outcome=outcome, why="Its record was not found, which proves nothing yet.")
+
+
+def _part(response: Response) -> bytes:
+    """The record that was taken out of a larger answer."""
+    return b"" if response.native is not None else response.body or b""
 
 
 def request_of(sent: Sent, contract: Contract) -> Request:
@@ -84,5 +95,10 @@ def request_of(sent: Sent, contract: Contract) -> Request:
     if sent.key is not None and contract.idempotency.header is not None:
         fields[contract.idempotency.header] = sent.key
     return Request(
-        method=sent.method, url=sent.url, headers=fields, body=sent.body or b"", key=sent.key
+        method=sent.method,
+        url=sent.url,
+        headers=fields,
+        body=sent.body or b"",
+        key=sent.key,
+        tag=sent.tag,
     )

@@ -7,9 +7,21 @@ from __future__ import annotations
 
 import logging
 
-from failwell.events import AttemptFailed, CallFailed, Event, Recovered, StoreFailed
+from failwell.events import (
+    AttemptFailed,
+    CallFailed,
+    Event,
+    HeldBack,
+    JobSeen,
+    Recovered,
+    Renewed,
+    StoreFailed,
+)
 
 logger = logging.getLogger("failwell")
+
+NOTABLE = 0.5
+"""Seconds from which it is worth a line that a call is held back."""
 
 
 def log(event: Event) -> None:
@@ -32,6 +44,23 @@ def log(event: Event) -> None:
             )  # fmt: skip
         case StoreFailed(error, then):
             logger.info("the store cannot be used: %s; %s", error, then, extra={"failwell": event})
+        case JobSeen(job_id, url, state, _, error):
+            trouble = "" if error is None else f"; not seen this time: {error!r}"
+            logger.info(
+                "%s: job %s is %s%s", url, job_id, state or "under way", trouble,
+                extra={"failwell": event},
+            )  # fmt: skip
+        case HeldBack(why, seconds, method, url) if seconds >= NOTABLE:
+            logger.info(
+                "%s %s: held back for %.2f s (%s)", method, url, seconds, why,
+                extra={"failwell": event},
+            )  # fmt: skip
+        case HeldBack():
+            pass
+        case Renewed(method, url):
+            logger.info(
+                "%s %s: again with a fresh credential", method, url, extra={"failwell": event}
+            )
         case Recovered(attempts):
             first = attempts[0]
             logger.info(

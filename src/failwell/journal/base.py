@@ -1,12 +1,10 @@
-"""What a journal's store promises, what both stores share, and opening one by its URL."""
+"""What a journal's store promises, and opening one by its URL."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
-
-import msgspec
 
 from failwell import redaction
 from failwell.journal.entry import Entry
@@ -88,27 +86,3 @@ def open(url: str, *, keep: float = KEEP) -> Backend:
                 f"{redaction.url(url)!r} names no journal: "
                 "use sqlite:///path/to/file.db or postgresql://user@host/database"
             )
-
-
-COLUMNS = ("at", "request_id", "idempotency_key", "code", "status", "api", "outcome", "entry")
-
-
-def row(entry: Entry) -> tuple[object, ...]:
-    """The entry as a row of `COLUMNS`: what is searched for, and the whole of it as JSON."""
-    searched = tuple(getattr(entry, name) for name in COLUMNS[:-1])
-    return (*searched, msgspec.json.encode(entry).decode())
-
-
-_decoder = msgspec.json.Decoder(Entry)
-
-
-def entry_of(text: str) -> Entry:
-    """The entry that was kept as this JSON. Raises `msgspec.DecodeError` where it is none."""
-    return _decoder.decode(text)
-
-
-def conditions(mark: str, filters: Mapping[str, object]) -> tuple[str, list[object]]:
-    """SQL that holds for the rows whose columns have these values (None: any), and its
-    parameters; `mark` is how the database spells a parameter."""
-    given = {name: value for name, value in filters.items() if value is not None}
-    return "".join(f" AND {name} = {mark}" for name in given), list(given.values())

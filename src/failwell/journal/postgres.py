@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 
@@ -14,8 +11,9 @@ import msgspec
 
 from failwell import redaction
 from failwell.actions import StoreError
-from failwell.journal.base import COLUMNS, KEEP, REAPED_AT_ONCE, conditions, entry_of, row
+from failwell.journal.base import KEEP
 from failwell.journal.entry import Entry
+from failwell.journal.table import INDICES, TableJournal, entry_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,38 +22,18 @@ if TYPE_CHECKING:
 
 _EXISTS = "SELECT to_regclass('failwell_journal')"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('failwell_journal'))"
-_SCHEMA: tuple[LiteralString, ...] = (
-    """
-    CREATE TABLE IF NOT EXISTS failwell_journal (
-        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        at DOUBLE PRECISION NOT NULL,
-        request_id TEXT NOT NULL,
-        idempotency_key TEXT,
-        code TEXT,
-        status INTEGER,
-        api TEXT NOT NULL,
-        outcome TEXT,
-        entry JSONB NOT NULL
-    )
-    """,
-    "CREATE INDEX IF NOT EXISTS failwell_journal_request ON failwell_journal (request_id)",
-    "CREATE INDEX IF NOT EXISTS failwell_journal_key ON failwell_journal (idempotency_key)",
-    "CREATE INDEX IF NOT EXISTS failwell_journal_code ON failwell_journal (code, at)",
-    "CREATE INDEX IF NOT EXISTS failwell_journal_at ON failwell_journal (at)",
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS failwell_journal (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at DOUBLE PRECISION NOT NULL,
+    request_id TEXT NOT NULL,
+    idempotency_key TEXT,
+    code TEXT,
+    status INTEGER,
+    api TEXT NOT NULL,
+    outcome TEXT,
+    entry JSONB NOT NULL
 )
-_APPEND = cast(
-    LiteralString,
-    f"INSERT INTO failwell_journal ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * 8)})",
-)
-_BY_REQUEST = """
-SELECT entry::text FROM failwell_journal
-WHERE request_id = %s OR idempotency_key IN
-    (SELECT idempotency_key FROM failwell_journal WHERE request_id = %s)
-ORDER BY at, id LIMIT 1000
-"""
-_REAP = """
-DELETE FROM failwell_journal WHERE id IN
-    (SELECT id FROM failwell_journal WHERE at < %s ORDER BY at LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 _DEFAULTS = {
     "connect_timeout": "5",
@@ -64,11 +42,8 @@ _DEFAULTS = {
 }
 """Settings of a connection where the URL says nothing else."""
 
-_inherited: list[object] = []
-"""Connections that came over a fork: closing one would end the parent's session."""
 
-
-class PostgresJournal:
+class PostgresJournal(TableJournal):
     """Entries in the table `failwell_journal` of the database at `url`, made when first needed.
 
     It connects anew after a fork and after an error. `keep` is in seconds, `clock` gives epoch
@@ -76,6 +51,10 @@ class PostgresJournal:
 
     Raises `ModuleNotFoundError` where psycopg is not installed.
     """
+
+    mark = "%s"
+    as_text = "entry::text"
+    skip_locked = " FOR UPDATE SKIP LOCKED"
 
     def __init__(
         self, url: str, *, keep: float = KEEP, clock: Callable[[], float] = time.time
@@ -85,55 +64,9 @@ class PostgresJournal:
         except ModuleNotFoundError as error:
             message = "A journal in PostgreSQL needs psycopg: pip install 'failwell[postgres]'"
             raise ModuleNotFoundError(message, name=error.name) from error
+        super().__init__(keep, clock)
         self._psycopg = psycopg
         self._url = url
-        self._keep = keep
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._connection: Connection | None = None
-        if hasattr(os, "register_at_fork"):
-            forked = weakref.WeakMethod(self._after_fork)
-            os.register_at_fork(after_in_child=lambda: (told := forked()) and told())
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Keep these entries, all or none. Raises `StoreError` where that is impossible now."""
-        rows = [row(entry) for entry in entries]
-        with self._transaction() as connection:
-            connection.cursor().executemany(_APPEND, rows)
-
-    def reap(self) -> int:
-        """Take out some entries older than `keep`; how many. Raises `StoreError`."""
-        with self._transaction() as connection:
-            ends = self._clock() - self._keep
-            return connection.execute(_REAP, (ends, REAPED_AT_ONCE)).rowcount
-
-    def by_request(self, request_id: str) -> list[Entry]:
-        """The story of a request, in time order. Raises `StoreError` where there is no journal."""
-        return self._read(_BY_REQUEST, (request_id, request_id)) if request_id else []
-
-    def search(
-        self,
-        since: float = 0.0,
-        *,
-        code: str | None = None,
-        status: int | None = None,
-        api: str | None = None,
-        outcome: str | None = None,
-        limit: int = 100,
-    ) -> list[Entry]:
-        """The newest entries that match, in time order. Raises `StoreError` as `by_request`."""
-        filters = {"code": code, "status": status, "api": api, "outcome": outcome}
-        matching, values = conditions("%s", filters)
-        query = (
-            f"SELECT entry::text FROM failwell_journal WHERE at >= %s{matching} "
-            "ORDER BY at DESC, id DESC LIMIT %s"
-        )
-        return self._read(query, (since, *values, limit))[::-1]
-
-    def close(self) -> None:
-        """End the connection; the next use makes another."""
-        with self._lock:
-            self._let_go()
 
     @contextmanager
     def _transaction(self) -> Generator[Connection]:
@@ -176,10 +109,11 @@ class PostgresJournal:
                 raise StoreError(message) from None
 
     def _own_connection(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._connect()
-            self._set_up(self._connection)
-        return self._connection
+        connection: Connection | None = self._connection
+        if connection is None:
+            connection = self._connection = self._connect()
+            self._set_up(connection)
+        return connection
 
     def _connect(self) -> Connection:
         from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -194,16 +128,5 @@ class PostgresJournal:
             return
         with connection.transaction():
             connection.execute(_LOCK)
-            for statement in _SCHEMA:
-                connection.execute(statement)
-
-    def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _after_fork(self) -> None:
-        self._lock = threading.Lock()
-        if self._connection is not None:
-            _inherited.append(self._connection)
-            self._connection = None
+            for statement in (_SCHEMA, *INDICES):
+                connection.execute(cast(LiteralString, statement))

@@ -121,6 +121,20 @@ def details(text: bytes, secrets: tuple[str, ...], limit: int) -> bytes:
     return msgspec.json.encode(kept[: limit // 2].decode("utf-8", "ignore") + "…")
 
 
+def structured(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields as plain JSON values, redacted by name and by form; what JSON has no word for is
+    shown by its `repr`."""
+    plain = {name: _plain(value) for name, value in fields.items()}
+    return cast("dict[str, Any]", _value(plain, (), _DEPTH))
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return msgspec.to_builtins(value, str_keys=True, enc_hook=repr)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+
+
 def _value(value: Any, secrets: tuple[str, ...], depth: int) -> Any:
     if depth == 0:
         return MASK

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
-import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from failwell.actions import StoreError
-from failwell.journal.base import COLUMNS, KEEP, REAPED_AT_ONCE, conditions, entry_of, row
+from failwell.journal.base import KEEP
 from failwell.journal.entry import Entry
+from failwell.journal.table import INDICES, TableJournal, entry_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS failwell_journal (
@@ -28,35 +27,19 @@ CREATE TABLE IF NOT EXISTS failwell_journal (
     api TEXT NOT NULL,
     outcome TEXT,
     entry TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS failwell_journal_request ON failwell_journal (request_id);
-CREATE INDEX IF NOT EXISTS failwell_journal_key ON failwell_journal (idempotency_key);
-CREATE INDEX IF NOT EXISTS failwell_journal_code ON failwell_journal (code, at);
-CREATE INDEX IF NOT EXISTS failwell_journal_at ON failwell_journal (at);
-"""
-_APPEND = f"INSERT INTO failwell_journal ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_BY_REQUEST = """
-SELECT entry FROM failwell_journal
-WHERE request_id = ?1 OR idempotency_key IN
-    (SELECT idempotency_key FROM failwell_journal WHERE request_id = ?1)
-ORDER BY at, id LIMIT 1000
-"""
-_REAP = """
-DELETE FROM failwell_journal WHERE id IN
-    (SELECT id FROM failwell_journal WHERE at < ? ORDER BY at LIMIT ?)
+)
 """
 
-_inherited: list[sqlite3.Connection] = []
-"""Connections that came over a fork: SQLite forbids even to close them in the child."""
 
-
-class SQLiteJournal:
+class SQLiteJournal(TableJournal):
     """Entries in the file at `path`, which only its owner may read; made when first written to.
 
     It opens itself anew after a fork, after an error, and where the file was deleted. `keep` is
     in seconds, `clock` gives epoch seconds; `timeout` (seconds) is how long to wait for a file
     that another process is writing to.
     """
+
+    mark = "?"
 
     def __init__(
         self,
@@ -66,56 +49,10 @@ class SQLiteJournal:
         clock: Callable[[], float] = time.time,
         timeout: float = 5.0,
     ) -> None:
+        super().__init__(keep, clock)
         self._path = path
-        self._keep = keep
-        self._clock = clock
         self._timeout = timeout
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        if hasattr(os, "register_at_fork"):
-            forked = weakref.WeakMethod(self._after_fork)
-            os.register_at_fork(after_in_child=lambda: (told := forked()) and told())
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Keep these entries, all or none. Raises `StoreError` where that is impossible now."""
-        rows = [row(entry) for entry in entries]
-        with self._transaction() as connection:
-            connection.executemany(_APPEND, rows)
-
-    def reap(self) -> int:
-        """Take out some entries older than `keep`; how many. Raises `StoreError`."""
-        with self._transaction() as connection:
-            ends = self._clock() - self._keep
-            return connection.execute(_REAP, (ends, REAPED_AT_ONCE)).rowcount
-
-    def by_request(self, request_id: str) -> list[Entry]:
-        """The story of a request, in time order. Raises `StoreError` where there is no journal."""
-        return self._read(_BY_REQUEST, (request_id,)) if request_id else []
-
-    def search(
-        self,
-        since: float = 0.0,
-        *,
-        code: str | None = None,
-        status: int | None = None,
-        api: str | None = None,
-        outcome: str | None = None,
-        limit: int = 100,
-    ) -> list[Entry]:
-        """The newest entries that match, in time order. Raises `StoreError` as `by_request`."""
-        filters = {"code": code, "status": status, "api": api, "outcome": outcome}
-        matching, values = conditions("?", filters)
-        query = (
-            f"SELECT entry FROM failwell_journal WHERE at >= ?{matching} "
-            "ORDER BY at DESC, id DESC LIMIT ?"
-        )
-        return self._read(query, (since, *values, limit))[::-1]
-
-    def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with self._lock:
-            self._let_go()
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
@@ -150,12 +87,13 @@ class SQLiteJournal:
     def _own_connection(self) -> sqlite3.Connection:
         if self._connection is not None and self._file != self._identity():
             self._let_go()
-        if self._connection is None:
+        connection: sqlite3.Connection | None = self._connection
+        if connection is None:
             Path(self._path).touch(mode=0o600)
-            self._connection = self._connect("rw")
-            self._set_up(self._connection)
+            connection = self._connection = self._connect("rw")
+            self._set_up(connection)
             self._file = self._identity()
-        return self._connection
+        return connection
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file the path names: one that was deleted can still be written to, in vain."""
@@ -187,15 +125,4 @@ class SQLiteJournal:
                     raise
             time.sleep(0.01)
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
-
-    def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _after_fork(self) -> None:
-        self._lock = threading.Lock()
-        if self._connection is not None:
-            _inherited.append(self._connection)
-            self._connection = None
+        connection.executescript(";".join((_SCHEMA, *INDICES)))

@@ -76,6 +76,7 @@ class Journal:
         self.dropped = 0
         self._told_of = 0
         self._said: dict[str, float] = {}
+        self._is_missed = False
         self._next_reaping = 0.0
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
@@ -177,7 +178,8 @@ class Journal:
         try:
             self.backend.append(batch)
         except (StoreError, OSError) as error:
-            self._complain("dead", "the journal cannot be written, entries wait: %s", error)
+            said = self._complain("dead", "the journal cannot be written, entries wait: %s", error)
+            self._is_missed = self._is_missed or said
             return False
         except Exception as error:
             if len(batch) > 1:
@@ -186,6 +188,9 @@ class Journal:
             with self._lock:
                 self.dropped += 1
         self._settle(batch)
+        if self._is_missed:
+            self._is_missed = False
+            logger.warning("the journal is written again")
         return True
 
     def _settle(self, batch: Sequence[Entry]) -> None:

@@ -37,19 +37,23 @@ from failwell.model import (
     Response,
     outcome_of,
 )
+from failwell.policy import kept
 
 _NO_BODY = frozenset({204, 205, 304})
 _whole_json = msgspec.json.Decoder(msgspec.Raw)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """What one attempt showed: the failure, what it proves about the write (None for a read),
-    whether it may pass, and whether it is the API's own word."""
+    whether it may be tried again, whether it is the API's own word, and how many more sends its
+    code allows at most (None: as many as the policy)."""
 
     failure: Failure
     outcome: Outcome | None
     transient: bool
     own: bool = False
+    max_retries: int | None = None
 
 
 def judge(contract: Contract, request: Request, reply: Reply) -> Verdict | None:
@@ -94,8 +98,26 @@ def still_running(request: Request, before: Outcome | None, verdict: Verdict) ->
     )
 
 
+def kept_answer(contract: Contract, request: Request, reply: Reply) -> msgspec.Raw | None:
+    """The body of the first answer to this write, where its key is refused as one that was used,
+    with that answer as `result`; None in every other case."""
+    rules = contract.idempotency
+    is_refusal = isinstance(reply, Response) and reply.status == rules.conflict[1]
+    if rules.replay != "result" or request.key is None or not is_refusal:
+        return None
+    assert isinstance(reply, Response)
+    own = contract.dialect.parse(reply) if reply.direct else None
+    if own is None or own.code != rules.conflict[0]:
+        return None
+    try:
+        return _members.decode(reply.body or b"").get("result")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
-    secrets = _secrets(request, fault)
+    url = str(request.url)
+    secrets = kept.secrets_of(request, fault, url)
     failure = Failure(
         kind=fault.kind,
         message=redaction.text(fault.message, secrets) or fault.name,
@@ -104,7 +126,9 @@ def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
         or _own_id(contract, fault, secrets),
         api=contract.name,
         method=request.method,
-        url=redaction.address(str(request.url), secrets),
+        url=redaction.address(url, secrets),
+        transient=fault.transient,
+        support=contract.support,
     )
     if not is_write(contract, request):
         return Verdict(failure, None, fault.transient)
@@ -171,7 +195,9 @@ def _unreadable(contract: Contract, request: Request, response: Response) -> Ver
     media = headers.media_type(response.headers.get("content-type"))
     is_json = headers.is_json(media)
     what = "JSON that is cut or broken" if is_json else f"{media or 'no content type'}, not JSON"
-    scrubbed, secrets = _scrubbed(request, response)
+    url = str(request.url)
+    secrets = kept.secrets_of(request, response, url)
+    scrubbed = kept.scrubbed(response, secrets)
     failure = Failure(
         kind=Kind.BAD_RESPONSE,
         message=f"The answer ({response.status}) is {what}: {_glimpse(scrubbed)}",
@@ -179,8 +205,10 @@ def _unreadable(contract: Contract, request: Request, response: Response) -> Ver
         request_id=_request_id(contract, response.headers, secrets),
         api=contract.name,
         method=request.method,
-        url=redaction.address(str(request.url), secrets),
+        url=redaction.address(url, secrets),
         body=(scrubbed.body or b"")[:BODY_LIMIT],
+        transient=True,
+        support=contract.support,
     )
     if not is_write(contract, request):
         return Verdict(failure, None, transient=True)
@@ -197,57 +225,34 @@ def _glimpse(response: Response) -> str:
     return f"it says {generic.read(response).message[:80]!r}"
 
 
-def _scrubbed(request: Request, response: Response) -> tuple[Response, tuple[str, ...]]:
-    secrets = _secrets(request, response)
-    body = redaction.scrub(response.body or b"", secrets)
-    if body is response.body:
-        return response, secrets
-    return msgspec.structs.replace(response, body=body), secrets
-
-
-def _secrets(request: Request, reply: Reply) -> tuple[str, ...]:
-    return redaction.secrets_of(reply.asked or request.headers, request.url, request.body)
-
-
 def _refused(contract: Contract, request: Request, response: Response) -> Verdict:
     own = contract.dialect.parse(response)
     speaks = own is not None and response.direct
-    response, secrets, read = _shown(contract, request, response, own)
     entry = contract.find(own.code, response.status) if own else None
+    url = str(request.url)
+    secrets = kept.secrets_of(request, response, url)
+    read = kept.told(contract, response, own, secrets) if own else kept.found(response, secrets)
     outcome = _proof_of_refusal(contract, request, response, own, entry)
+    transient = response.status in contract.transient
+    if entry is not None and entry.transient is not None:
+        transient = entry.transient
     failure = msgspec.structs.replace(
         read,
         kind=(entry and entry.kind) or read.kind,
-        message=redaction.text(read.message, secrets).strip() or f"HTTP {read.status}: {read.code}",
+        message=read.message.strip() or f"HTTP {read.status}: {read.code}",
         request_id=read.request_id or _request_id(contract, response.headers, secrets),
         retry_after=_retry_after(response),
         outcome=outcome,
         api=contract.name,
         method=request.method,
-        url=redaction.address(str(request.url), secrets),
-        body=(response.body or b"")[:BODY_LIMIT],
+        url=redaction.address(url, secrets),
         advice=entry.advice if entry else None,
+        transient=transient,
+        charged=entry.charges if entry else None,
+        support=contract.support,
     )
-    transient = response.status in contract.transient
-    if entry is not None and entry.transient is not None:
-        transient = entry.transient
-    return Verdict(failure, outcome, transient, speaks)
-
-
-def _shown(
-    contract: Contract, request: Request, response: Response, own: Failure | None
-) -> tuple[Response, tuple[str, ...], Failure]:
-    """The answer without what is secret, and its reading; the proof rests on the answer as it
-    came, for taking a secret out may break its shape."""
-    scrubbed, secrets = _scrubbed(request, response)
-    if scrubbed is response:
-        return response, secrets, own or generic.read(response)
-    read = (own and contract.dialect.parse(scrubbed)) or generic.read(scrubbed)
-    if own is not None:
-        message = redaction.scrub(own.message.encode("utf-8", "replace"), secrets).decode()
-        code = own.code and redaction.text(own.code, secrets)
-        read = msgspec.structs.replace(read, code=code, message=message)
-    return scrubbed, secrets, read
+    limit = entry.max_retries if entry else None
+    return Verdict(failure, outcome, transient or bool(limit), speaks, limit)
 
 
 def _proof_of_refusal(
@@ -261,6 +266,8 @@ def _proof_of_refusal(
         return None
     if not response.direct:
         return Outcome.UNKNOWN
+    if kept_answer(contract, request, response) is not None:
+        return Outcome.APPLIED
     stated = outcome_of(response.headers.get(headers.OUTCOME)) or (own.outcome if own else None)
     if stated is not None:
         return stated

@@ -28,7 +28,8 @@ class Stop(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """What the decision rests on. `made` counts the attempts so far; `left` is how many seconds
     the call has, None for no deadline; `roll` is a throw of the dice, in [0, 1); `key_left` is for
-    how many seconds the key still makes it safe, None where safety does not rest on a key."""
+    how many seconds the key still makes it safe, None where safety does not rest on a key; `most`
+    is how many sends in all the codes of the answers allow, None for as many as the policy."""
 
     transient: bool
     repeatable: bool
@@ -39,6 +40,7 @@ class Facts(msgspec.Struct, frozen=True):
     left: float | None
     roll: float
     key_left: float | None = None
+    most: int | None = None
 
 
 def decide(retry: Retry | None, facts: Facts) -> Again | Stop:
@@ -55,7 +57,7 @@ def decide(retry: Retry | None, facts: Facts) -> Again | Stop:
         return Stop("body")
     if retry is None:
         return Stop("off")
-    if facts.made > retry.max_retries:
+    if facts.made > retry.max_retries or (facts.most is not None and facts.made >= facts.most):
         return Stop("exhausted")
     wait = backoff.delay(retry, facts.made - 1, facts.roll, sent=facts.sent)
     if facts.retry_after is not None:
@@ -67,3 +69,8 @@ def decide(retry: Retry | None, facts: Facts) -> Again | Stop:
     if facts.left is not None and wait >= facts.left:
         return Stop("deadline")
     return Again(wait)
+
+
+def may_resend(facts: Facts) -> bool:
+    """Whether sending again is safe and possible, whatever the attempt failed of."""
+    return facts.repeatable and facts.rewindable

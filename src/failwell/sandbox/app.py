@@ -21,6 +21,7 @@ from failwell.sandbox.faults import FaultError, FaultList, decode
 from failwell.sandbox.service import Service
 from failwell.sandbox.wire import FaultMiddleware
 from failwell.server.asgi import App, Receive, Scope, SendMessage, wrap
+from failwell.server.context import RequestContext
 from failwell.server.exchange import request_id
 
 CONTROLS = Contract(
@@ -36,7 +37,11 @@ Handler = Callable[["_Mounted", Request], Coroutine[Any, Any, Response]]
 
 
 SYSTEMS = {
+    "ionworks": "IonworksService",
+    "ionq": "IonQService",
+    "flow": "FlowService",
     "toolpath": "ToolpathService",
+    "matcraft": "MatCraftService",
 }
 """The systems that can be re-created, each by its class in `failwell.apis.<name>.service`."""
 
@@ -67,11 +72,11 @@ def application(systems: Sequence[Service], *, seed: int | None = None) -> App:
     controls = wrap(_controls(mounted), CONTROLS)
 
     async def dispatch(scope: Scope, receive: Receive, send: SendMessage) -> None:
-        path: str = scope.get("path", "")
         for system in mounted:
-            if path == system.base_path or path.startswith(system.base_path + "/"):
+            own = system.own(scope)
+            if own is not None:
                 system.requests += 1
-                await system.app(scope, receive, send)
+                await system.app(own, receive, send)
                 return
         await controls(scope, receive, send)
 
@@ -84,31 +89,46 @@ class _Mounted:
     def __init__(self, system: Service, rng: random.Random) -> None:
         self.system = system
         self.base_path = system.base_path
+        self.aliases: tuple[str, ...] = getattr(system, "aliases", ())
         self.faults = FaultList()
         self.requests = 0
         self.app = _faulty(system, self.faults, rng)
 
+    def own(self, scope: Scope) -> Scope | None:
+        """A request to this system, as if it came by its base path; None for any other."""
+        path: str = scope.get("path", "")
+        for base in (self.base_path, *self.aliases):
+            if path == base or path.startswith(base + "/"):
+                return {**scope, "path": self.base_path + path.removeprefix(base)}
+        return None
+
 
 def _faulty(system: Service, faults: FaultList, rng: random.Random) -> App:
     def render(status: int, retry_after: str | None, scope: Any) -> Any:
-        entry = system.contract.of_status(status)
-        header = system.contract.request_ids.header
-        known_as = request_id(system.contract, scope["headers"])
-        answer = system.contract.dialect.render(
-            Failure(
-                kind=entry.kind or kind_of(status),
-                status=status,
-                code=entry.code,
-                message=entry.means or entry.code,
-                request_id=known_as,
-            )
+        contract = _spoken(system, scope["path"])
+        entry = contract.of_status(status)
+        header = contract.request_ids.header
+        known_as = request_id(contract, scope["headers"])
+        failure = Failure(
+            kind=entry.kind or kind_of(status),
+            status=status,
+            code=entry.code,
+            message=entry.means or entry.code,
         )
+        signed = RequestContext(known_as, scope["headers"], contract).signed(failure)
+        answer = contract.dialect.render(signed)
         named = {**answer.headers, header.lower(): known_as}
         return [(name.encode(), value.encode()) for name, value in named.items()], answer.body
 
     faulted: Any = FaultMiddleware(system.app, faults, system.base_path, render, rng)
     app: App = faulted
     return app
+
+
+def _spoken(system: Service, path: str) -> Contract:
+    """The contract that a path answers under, where a system has more than one."""
+    chosen: Callable[[str], Contract] | None = getattr(system, "spoken", None)
+    return system.contract if chosen is None else chosen(path)
 
 
 def _controls(mounted: Sequence[_Mounted]) -> Starlette:
@@ -160,11 +180,13 @@ def _told() -> Any:
 
 
 def _described(system: Service, origin: str) -> dict[str, Any]:
+    extra: Callable[[], dict[str, Any]] = getattr(system, "extra", dict)
     return {
         "base_url": origin + system.base_path,
         "credentials": system.credentials(),
         "components": system.components(),
         "limits": system.limits(),
+        **extra(),
     }
 
 

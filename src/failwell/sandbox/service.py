@@ -9,7 +9,11 @@ from failwell.server.asgi import App
 
 
 class Service(Protocol):
-    """One system, re-created: a server for its API, and the controls over what makes it fail."""
+    """One system, re-created: a server for its API, and the controls over what makes it fail.
+
+    One that answers under further paths names them in `aliases`, a tuple beside `base_path`; one
+    that has several contracts says by `spoken(path)` which of them a path answers under.
+    """
 
     name: str
     base_path: str

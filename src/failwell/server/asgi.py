@@ -6,11 +6,14 @@ request id, and none says a word of its cause.
 
 from __future__ import annotations
 
+from functools import partial
+
 from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.server.context import begin_serving, end_serving
 from failwell.server.exchange import Answer, Exchange
 from failwell.server.idempotent import idempotent
+from failwell.server.routing import template
 from failwell.server.types import App, Fields, Message, Receive, Scope, SendMessage
 
 __all__ = [
@@ -42,8 +45,9 @@ def wrap(app: App, contract: Contract, *, journal: Journal | None = None) -> App
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        path, fields = scope.get("path", ""), scope["headers"]
-        exchange = Exchange(contract, scope["method"], path, fields, journal, scope.get(_KNOWN))
+        path, fields, known = scope.get("path", ""), scope["headers"], scope.get(_KNOWN)
+        route = None if journal is None else partial(template, scope)
+        exchange = Exchange(contract, scope["method"], path, fields, journal, known, route)
         scope[_KNOWN] = exchange.context
         answering = _Answering(exchange, send)
         token = begin_serving(exchange.context)

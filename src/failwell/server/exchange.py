@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """One request. An exchange inside another, of the same request, is given what is `known`."""
+    """One request. An exchange inside another, of the same request, is given what is `known`;
+    `route` says, at the end, which route it took, where it can be known."""
 
     def __init__(
         self,
@@ -54,11 +56,13 @@ class Exchange:
         fields: Fields,
         journal: Journal | None = None,
         known: RequestContext | None = None,
+        route: Callable[[], str | None] | None = None,
     ) -> None:
         self._contract = contract
         self._method = method
         self._path = path
         self._journal = journal
+        self._route = route
         self._began = time.time()
         self.context = known or RequestContext(request_id(contract, fields), fields, contract)
 
@@ -122,11 +126,9 @@ class Exchange:
         own_id = (name, self.context.request_id.encode("latin-1"))
         if not self.context.headers:
             return [*[pair for pair in fields if pair[0].lower() != name], own_id]
-        ours = {k.lower().encode("latin-1"): v for k, v in self.context.headers.items()}
-        signed = [
-            pair for pair in fields if pair[0].lower() not in ours and pair[0].lower() != name
-        ]
-        return [*signed, *((k, v.encode("latin-1")) for k, v in ours.items()), own_id]
+        ours = {_raw(k): v.encode("latin-1") for k, v in self.context.headers.items()}
+        ours[name] = own_id[1]
+        return [*[pair for pair in fields if pair[0].lower() not in ours], *ours.items()]
 
     def _rendered(self, failure: Failure, fields: Fields, error: Exception | None = None) -> Answer:
         outcome = self._outcome(failure.outcome)
@@ -174,7 +176,7 @@ class Exchange:
             trace_id=self.context.trace_id,
             api=self._contract.name,
             method=self._method,
-            route=self.context.route or self._path,
+            route=self.context.route or (self._route and self._route()) or self._path,
             idempotency_key=key[0] if len(key) == 1 else None,
             caller=self.context.caller,
             elapsed=time.time() - self._began,
@@ -203,9 +205,14 @@ def request_id(contract: Contract, fields: Fields) -> str:
         given = lines(contract.request_ids.header, fields)
         if len(given) == 1 and contract.request_ids.allows(given[0]):
             return given[0]
-    return minted()
+    return contract.request_ids.prefix + minted()
 
 
-@lru_cache(maxsize=64)
 def _name_of(contract: Contract) -> bytes:
-    return contract.request_ids.header.lower().encode("latin-1")
+    return _raw(contract.request_ids.header)
+
+
+@lru_cache(maxsize=256)
+def _raw(name: str) -> bytes:
+    """The name of a header field, as ASGI spells it."""
+    return name.lower().encode("latin-1")

@@ -11,8 +11,6 @@ from typing import Literal, TypedDict
 
 import msgspec
 
-from failwell import stores
-from failwell.actions import AsyncStore, Store
 from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.serve import Served, Terms
@@ -137,11 +135,6 @@ class Guard:
     def write(self, terms: Terms, key: str | None) -> Write:
         """The write as its handler sees it; one without a key where it runs unprotected."""
         return Write(None) if key is None else Write(key, self.contract, terms.slot, terms.token)
-
-
-def opened(store: Store | AsyncStore | str) -> Store | AsyncStore:
-    """The store itself, or the one at this URL."""
-    return stores.open(store) if isinstance(store, str) else store
 
 
 def single_tenant(scope: object) -> str:

@@ -22,10 +22,10 @@ from failwell.server.guard import (
     Asked,
     Guard,
     fields_of,
-    opened,
     outcome_of,
     single_tenant,
 )
+from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
@@ -76,9 +76,11 @@ class idempotent:  # noqa: N801
             on_error=on_error,
             on_outage=on_outage,
         )
-        self._store = unblocked(opened(store))
         self._caller = caller
         self._outage = Outage(logger, "the store of idempotent writes")
+        held = kept(store, self._outage)
+        self._store = unblocked(held)
+        self._close = close_of(held)
         self._rim = Rim(sleep=asyncio.sleep, store=self._store, hooks=(self._outage,))
 
     def __call__(self, app: App) -> App:
@@ -88,7 +90,8 @@ class idempotent:  # noqa: N801
             is_http = scope["type"] == "http"
             key = self._guard.key_of(scope["method"], scope["headers"]) if is_http else None
             if key is None:
-                await app(scope, receive, send)
+                is_life = scope["type"] == "lifespan"
+                await app(scope, receive, closing(send, self._close) if is_life else send)
                 return
             await self._once(app, scope, receive, send, key)
 

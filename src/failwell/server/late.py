@@ -18,8 +18,9 @@ from failwell.contract import Contract
 from failwell.drive import AsyncStepped, Rim
 from failwell.flows.serve import Served, serve
 from failwell.model import Request
-from failwell.server.guard import Asked, Guard, Settings, logger, opened, outcome_of
+from failwell.server.guard import Asked, Guard, Settings, logger, outcome_of
 from failwell.server.idempotent import OnItsWay, give, heartbeat
+from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 from failwell.server.write import Write
@@ -52,8 +53,10 @@ class Claims:
     ) -> None:
         self.caller = caller
         self.guard = Guard(contract, **settings)
-        self.store = unblocked(opened(store))
         self.outage = Outage(logger, "the store of idempotent writes")
+        held = kept(store, self.outage)
+        self.store = unblocked(held)
+        self.close = close_of(held)
         self.rim = Rim(sleep=asyncio.sleep, store=self.store, hooks=(self.outage,))
 
     def edge(self, app: App) -> App:
@@ -61,7 +64,8 @@ class Claims:
 
         async def edged(scope: Scope, receive: Receive, send: SendMessage) -> None:
             if scope["type"] != "http":
-                await app(scope, receive, send)
+                is_life = scope["type"] == "lifespan"
+                await app(scope, receive, closing(send, self.close) if is_life else send)
                 return
             claim = scope[_CLAIM] = Claim(self, send)
             try:

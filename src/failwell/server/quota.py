@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from typing import Literal, cast
+
+import msgspec
 
 from failwell.actions import AsyncStore, Store, StoreError
 from failwell.contract import Contract
@@ -19,7 +21,7 @@ from failwell.headers import (
 from failwell.model import Outcome
 from failwell.policy.quota import Admission, Spend, Window
 from failwell.server import context
-from failwell.server.guard import opened
+from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
 from failwell.server.types import App, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
@@ -47,9 +49,13 @@ class Quota:
         self._on_outage = on_outage
         self._outage = Outage(logger, "the store of quotas")
 
+    def kept(self, store: Store | AsyncStore | str) -> Store | AsyncStore:
+        """The store of the counts: the object, or what is at the URL."""
+        return kept(store, self._outage)
+
     def slot(self, caller: str) -> str:
         """Where the counts of a caller are kept."""
-        return json.dumps(["quota", caller, self._route])
+        return msgspec.json.encode(("quota", caller, self._route)).decode()
 
     def spend(self, cost: int = 1) -> Spend:
         """So many requests, as a change of those counts."""
@@ -82,6 +88,36 @@ class Quota:
         )
 
 
+class BlockingQuota:
+    """A quota on a server that blocks; `store` is an object or a URL.
+
+    Raises `TypeError` for a store that must be awaited.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        store: Store | str,
+        windows: Windows,
+        route: str,
+        on_outage: Literal["refuse", "run"],
+    ) -> None:
+        if not isinstance(store, str) and inspect.iscoroutinefunction(store.update):
+            raise TypeError(f"{type(store).__name__} must be awaited: give a store that blocks")
+        self._quota = Quota(contract, windows, route, on_outage)
+        self._store = cast("Store", self._quota.kept(store))
+
+    def spend(self, caller: str) -> None:
+        """Count a request of this caller, and say on its answer what is left. Raises the
+        contract's 429 for one too many."""
+        try:
+            admission = self._store.update(self._quota.slot(caller), self._quota.spend())
+        except StoreError as error:
+            self._quota.uncounted(error)
+        else:
+            self._quota.tell(admission)
+
+
 class limited:  # noqa: N801
     """Lets each caller have so many requests: call it with the app (or use it as a Starlette
     middleware), inside authentication.
@@ -106,8 +142,10 @@ class limited:  # noqa: N801
         route: str = "all",
         on_outage: Literal["refuse", "run"] = "run",
     ) -> None:
-        self._store = unblocked(opened(store))
         self._quota = Quota(contract, windows, route, on_outage)
+        held = self._quota.kept(store)
+        self._store = unblocked(held)
+        self._close = close_of(held)
         self._caller = caller
 
     def __call__(self, app: App) -> App:
@@ -116,6 +154,8 @@ class limited:  # noqa: N801
         async def counted(scope: Scope, receive: Receive, send: SendMessage) -> None:
             if scope["type"] == "http":
                 await self._spend(scope, 1)
+            elif scope["type"] == "lifespan":
+                send = closing(send, self._close)
             await app(scope, receive, send)
 
         return counted

@@ -7,8 +7,7 @@ from strawberry.extensions import MaskErrors
 
 from failwell.contract import Contract
 from failwell.journal import Journal
-from failwell.server.graphql import Masking
-from failwell.server.graphql_http import over_http
+from failwell.server.graphql import Masking, over_http
 
 __all__ = ["masking", "over_http"]
 

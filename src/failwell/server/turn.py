@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Unpack, cast
 
-from failwell.actions import AsyncStore, Store
+from failwell.actions import Store
 from failwell.contract import Contract
 from failwell.drive import Rim, Stepped
 from failwell.events import StoreFailed
@@ -17,7 +17,8 @@ from failwell.flows.serve import Served, Terms, serve
 from failwell.model import Headers, Request, Response
 from failwell.policy.idempotency import Renew
 from failwell.server.context import writing
-from failwell.server.guard import KEPT_ANSWER, Asked, Guard, Settings, logger, opened
+from failwell.server.guard import KEPT_ANSWER, Asked, Guard, Settings, logger
+from failwell.server.kept import kept
 from failwell.server.outage import Outage
 from failwell.server.types import Fields
 from failwell.server.write import Write
@@ -35,13 +36,12 @@ class Turns:
     def __init__(
         self, contract: Contract, store: Store | str, **settings: Unpack[Settings]
     ) -> None:
-        kept: Store | AsyncStore = opened(store)
-        if inspect.iscoroutinefunction(kept.update):
-            raise TypeError(f"{type(kept).__name__} must be awaited: give a store that blocks")
+        if not isinstance(store, str) and inspect.iscoroutinefunction(store.update):
+            raise TypeError(f"{type(store).__name__} must be awaited: give a store that blocks")
         self._guard = Guard(contract, **settings)
         self._outage = Outage(logger, "the store of idempotent writes")
-        self._store = cast("Store", kept)
-        self._rim = Rim(store=kept, hooks=(self._outage,))
+        self._store = cast("Store", kept(store, self._outage))
+        self._rim = Rim(store=self._store, hooks=(self._outage,))
 
     def key_of(self, method: str, fields: Fields) -> str | None:
         """The key of a request; None where there is none and none is needed."""

@@ -113,6 +113,7 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close the connection; the next update opens a new one."""
+        self._leave_inherited()
         with self._lock:
             self._drop()
 

@@ -57,14 +57,12 @@ class SQLiteStore:
 
     def update(self, key: str, change: Change[R, A]) -> A:
         """Apply `change` to the record under `key`, atomically; its answer."""
-        with self._lock:
-            with self._told():
-                connection = self._own_connection()
-                connection.execute("BEGIN IMMEDIATE")
+        with self._lock, self._told():
+            connection = self._own_connection()
+            connection.execute("BEGIN IMMEDIATE")
             try:
                 step = self._apply(connection, key, change)
-                with self._told():
-                    connection.execute("COMMIT")
+                connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -81,16 +79,14 @@ class SQLiteStore:
 
     def _apply(self, connection: sqlite3.Connection, key: str, change: Change[R, A]) -> Step[R, A]:
         now = self._clock()
-        with self._told():
-            self._reap(connection, now)
-            record, ends = self._read(connection, key, change.record_type, now)
+        self._reap(connection, now)
+        record, ends = self._read(connection, key, change.record_type, now)
         step = change(record, now)
-        with self._told():
-            if step.record is None:
-                connection.execute(sql.DELETE, (key,))
-            elif step.record is not record or step.ttl is not None:
-                ends = ends if step.ttl is None else now + step.ttl
-                connection.execute(sql.WRITE, (key, msgspec.msgpack.encode(step.record), ends))
+        if step.record is None:
+            connection.execute(sql.DELETE, (key,))
+        elif step.record is not record or step.ttl is not None:
+            ends = ends if step.ttl is None else now + step.ttl
+            connection.execute(sql.WRITE, (key, msgspec.msgpack.encode(step.record), ends))
         return step
 
     def _read(

@@ -11,7 +11,7 @@ import copy
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx2
 import msgspec
@@ -28,19 +28,32 @@ from failwell.clients.httpx2.attempt import (
     refusal_of,
 )
 from failwell.clients.httpx2.body import AsyncBody, SyncBody
+from failwell.clients.httpx2.handing import hand_over
 from failwell.clients.httpx2.limits import awithin, within
-from failwell.clients.httpx2.prepare import Prepared, Settings, why_unreachable
+from failwell.clients.httpx2.prepare import Prepared, Settings, address_of, why_unreachable
 from failwell.clients.httpx2.stream import AsyncStream, SyncStream, guard, unreadable
+from failwell.clients.origin import (
+    async_store,
+    only_sync,
+    opened,
+    sync_store,
+    tenant_of,
+    unblocked_store,
+)
+from failwell.clients.runs import begun, ending, sends_nothing
 from failwell.contract import Contract, Options, Policy
 from failwell.dialects.generic import GENERIC
 from failwell.drive import Rim, adrive, drive
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.events import Hook
-from failwell.flows.call import Done, call
+from failwell.flows.runs import Book, Summary
 from failwell.flows.settle import Settled, settle
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Reply, Request, Sent
 from failwell.policy import deadline
+
+if TYPE_CHECKING:
+    from failwell.clients.renewal import TokenAuth
 
 _DEFAULT = Policy()
 
@@ -54,16 +67,39 @@ class _Configured:
         self,
         contract: Contract,
         policy: Policy,
-        store: Store | AsyncStore | str | None,
+        store: Store | AsyncStore,
         hooks: Sequence[Hook],
         sleep: Callable[[float], object],
+        book: Book | None,
+        durable: Store | AsyncStore | None,
     ) -> None:
-        if isinstance(store, str):
-            from failwell import stores
+        rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store, durable=durable)
+        tenant = tenant_of(_plain(cast("httpx2.Client", self).headers))
+        ruled = policy.under(contract)
+        self._settings = Settings(contract=contract, policy=ruled, rim=rim, tenant=tenant)
+        self._settings = msgspec.structs.replace(self._settings, book=book)
+        self._settings = self._settings_under(cast("httpx2.Client", self)._auth)
 
-            store = stores.open(store)
-        rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store)
-        self._settings = Settings(contract=contract, policy=policy, rim=rim)
+    def _settings_of(self, how: dict[str, Any]) -> Settings:
+        """The settings of a call that is sent so: it may have an auth of its own."""
+        auth = how.get("auth", httpx2.USE_CLIENT_DEFAULT)
+        if auth is httpx2.USE_CLIENT_DEFAULT:
+            auth = cast("httpx2.Client", self)._auth
+        return self._settings if auth is self._settings.auth else self._settings_under(auth)
+
+    def _settings_under(self, auth: object) -> Settings:
+        settings, rim, renewer = self._settings, self._settings.rim, None
+        if isinstance(auth, httpx2.Auth):
+            from failwell.clients.renewal import renewer_of
+
+            client = cast("Client | AsyncClient", self)
+            renewer = renewer_of(auth, rim, client.base_url, sync=isinstance(self, Client))
+        return msgspec.structs.replace(
+            settings,
+            auth=auth,
+            arm=renewer and renewer.armed,
+            rim=msgspec.structs.replace(rim, renew=renewer and renewer.renew),
+        )
 
     @property
     def contract(self) -> Contract:
@@ -75,6 +111,11 @@ class _Configured:
         """How this client lives with failure."""
         return self._settings.policy
 
+    @property
+    def rim(self) -> Rim:
+        """Where its calls touch the world: the clock, the sleep, the hooks."""
+        return self._settings.rim
+
     def with_options(self, **options: Any) -> Self:
         """A view of this client, over the same connections, whose calls have these `Options`.
 
@@ -83,6 +124,13 @@ class _Configured:
         """
         view = copy.copy(self)
         view._settings = self._settings.with_options(Options(**options))
+        return view
+
+    def under(self, contract: Contract) -> Self:
+        """A view of this client, over the same connections, for a part of the API that has a
+        contract of its own."""
+        view = copy.copy(self)
+        view._settings = msgspec.structs.replace(self._settings, contract=contract)
         return view
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx2.Request:
@@ -104,6 +152,8 @@ class _Configured:
             raise httpx2.RemoteProtocolError(
                 f"Invalid URL in location header: {unreachable}", request=request
             )
+        if self._settings.arm is not None:
+            cast("TokenAuth", self._settings.auth).withhold(request, following)
         return following
 
     def _settled_already(self, error: FailwellError) -> Settled | None:
@@ -116,7 +166,8 @@ class _Configured:
         """A call that only settles another: its requests are made up by the flow."""
         native = self.build_request(sent.method, sent.url)
         request = Request(method=sent.method, url=sent.url)
-        terms = self._settings.terms(now, self._settings.options)
+        address = address_of(native.url)
+        terms = self._settings.terms(now, self._settings.options, address)
         return Prepared(native, request, terms, {}, None)
 
 
@@ -128,8 +179,9 @@ class Client(_Configured, httpx2.Client):
 
     Below 400 a call returns httpx2's response. Otherwise, and on every transport fault, it raises
     a `FailwellError` of the class that the contract gives to the failure. `store` is where policy
-    state lives: an object, or a URL for `failwell.stores.open`. `hooks` are told of each attempt
-    that failed. All other arguments are httpx2's.
+    state lives: an object, or a URL for `failwell.stores.open`. `run` names a run whose writes are
+    kept there, so that a script that is begun again buys nothing twice. `hooks` are told of each
+    attempt that failed. All other arguments are httpx2's.
 
     Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
     """
@@ -140,22 +192,26 @@ class Client(_Configured, httpx2.Client):
         contract: Contract = GENERIC,
         policy: Policy = _DEFAULT,
         store: Store | AsyncStore | str | None = None,
+        run: str | None = None,
         hooks: Sequence[Hook] = (),
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
-        self._configure(contract, policy, store, hooks, time.sleep)
+        kept = only_sync(opened(store))
+        book, durable = begun(run, kept)
+        self._configure(contract, policy, sync_store(kept), hooks, time.sleep, book, durable)
         for transport in (self._transport, *self._mounts.values()):
             _bind(transport)
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now = time.monotonic()
-        prepared = self._settings.prepare(request, now)
+        settings = self._settings_of(how)
+        prepared = settings.prepare(request, now)
         attempt = self._attempts(prepared, stream, how)
-        done = drive(call(prepared.request, prepared.terms, now), attempt, self._settings.rim)
-        response = _hand_over(done)
-        if stream:
+        done = drive(prepared.flow(now), attempt, settings.rim)
+        response = hand_over(done, prepared.native)
+        if stream and done.response.native is not None:
             guard(response, prepared, SyncStream)
         return response
 
@@ -184,6 +240,14 @@ class Client(_Configured, httpx2.Client):
         flow = settle(sent, known, prepared.terms, now=now, today=time.time())
         return drive(flow, self._attempts(prepared, False, {}), self._settings.rim)
 
+    def end_run(self, *, force: bool = False) -> Summary | None:
+        """End this client's run: forget its writes; what it was, None where it made none.
+
+        Raises `RunError` where the end of a write is not known, unless `force` says to forget
+        it, and where the client has no run; `StoreError` where the store cannot be used.
+        """
+        return drive(ending(self._settings.book, force), sends_nothing, self._settings.rim)
+
     def _attempts(
         self, prepared: Prepared, stream: bool, how: dict[str, Any]
     ) -> Callable[[Send], Reply]:
@@ -206,7 +270,8 @@ class Client(_Configured, httpx2.Client):
                 except raised() as error:
                     return fault_of(error, asked, ready.body, response)
 
-        return attempt
+        arm = self._settings_of(how).arm
+        return attempt if arm is None else arm(attempt)
 
 
 class AsyncClient(_Configured, httpx2.AsyncClient):
@@ -214,8 +279,9 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
 
     Below 400 a call returns httpx2's response. Otherwise, and on every transport fault, it raises
     a `FailwellError` of the class that the contract gives to the failure. `store` is where policy
-    state lives: an object, or a URL for `failwell.stores.open`. `hooks` are told of each attempt
-    that failed. All other arguments are httpx2's.
+    state lives: an object, or a URL for `failwell.stores.open`. `run` names a run whose writes are
+    kept there, so that a script that is begun again buys nothing twice. `hooks` are told of each
+    attempt that failed. All other arguments are httpx2's.
 
     Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
     """
@@ -226,22 +292,26 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         contract: Contract = GENERIC,
         policy: Policy = _DEFAULT,
         store: Store | AsyncStore | str | None = None,
+        run: str | None = None,
         hooks: Sequence[Hook] = (),
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
-        self._configure(contract, policy, store, hooks, _sleep)
+        kept = opened(store)
+        book, durable = begun(run, kept and unblocked_store(kept))
+        self._configure(contract, policy, async_store(kept), hooks, _sleep, book, durable)
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **how: Any
     ) -> httpx2.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now = time.monotonic()
-        prepared = self._settings.prepare(request, now)
+        settings = self._settings_of(how)
+        prepared = settings.prepare(request, now)
         attempt = self._attempts(prepared, stream, how)
-        flow = call(prepared.request, prepared.terms, now)
-        response = _hand_over(await adrive(flow, attempt, self._settings.rim))
-        if stream:
+        done = await adrive(prepared.flow(now), attempt, settings.rim)
+        response = hand_over(done, prepared.native)
+        if stream and done.response.native is not None:
             guard(response, prepared, AsyncStream)
         return response
 
@@ -269,6 +339,15 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         prepared = self._aside(sent, now)
         flow = settle(sent, known, prepared.terms, now=now, today=time.time())
         return await adrive(flow, self._attempts(prepared, False, {}), self._settings.rim)
+
+    async def end_run(self, *, force: bool = False) -> Summary | None:
+        """End this client's run: forget its writes; what it was, None where it made none.
+
+        Raises `RunError` where the end of a write is not known, unless `force` says to forget
+        it, and where the client has no run; `StoreError` where the store cannot be used.
+        """
+        flow = ending(self._settings.book, force)
+        return await adrive(flow, sends_nothing, self._settings.rim)
 
     def _attempts(
         self, prepared: Prepared, stream: bool, how: dict[str, Any]
@@ -298,7 +377,13 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
                     raise
                 return out_of_time(asked, ready.body, response)
 
-        return attempt
+        arm = self._settings_of(how).arm
+        return attempt if arm is None else arm(attempt)
+
+
+def _plain(headers: httpx2.Headers) -> dict[str, str]:
+    """The fields, read byte by byte: httpx2 may find no encoding in which it can tell them."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
 
 
 def _bind(transport: object) -> None:
@@ -313,13 +398,6 @@ async def _sleep(seconds: float) -> None:
     import anyio
 
     await anyio.sleep(seconds)
-
-
-def _hand_over(done: Done) -> httpx2.Response:
-    response: httpx2.Response = done.response.native
-    if done.attempts:
-        response.extensions["failwell_attempts"] = done.attempts
-    return response
 
 
 def _with_body(error: FailwellError, content: bytes | None) -> tuple[Sent, Outcome]:

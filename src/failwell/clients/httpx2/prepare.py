@@ -6,26 +6,41 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import msgspec
 
-from failwell.actions import Send
+from failwell.actions import Flow, Send
+from failwell.clients import keys
 from failwell.clients.httpx2.body import AsyncBody, SyncBody, Tracked
+from failwell.clients.origin import gate_of
 from failwell.contract import Contract, Options, Policy
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
-from failwell.flows.call import Terms
-from failwell.headers import check_idempotency_key
+from failwell.flows.call import Done, Terms, call
 from failwell.ids import minted
 from failwell.model import Request, Response
 from failwell.policy import deadline, evidence
+from failwell.policy.tags import tagged, takes_tags
+
+if TYPE_CHECKING:
+    from failwell.flows.intended import Intention
+    from failwell.flows.runs import Book
 
 EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`."""
 
 _SOCKET_TIMEOUTS = ("connect", "read", "write", "pool")
+
+
+Address = tuple[str, bytes, int | None]
+"""A URL's scheme, host and port."""
+
+
+def address_of(url: httpx2.URL) -> Address:
+    """Where a URL leads."""
+    return url.scheme, url.raw_host, url.port
 
 
 class OneKey:
@@ -47,13 +62,19 @@ class OneKey:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """What a client, or a view of it, makes its calls with."""
+    """What a client, or a view of it, makes its calls with. `auth` is whose credential they
+    carry; where that can be renewed, `arm` makes of an attempt one with a token that is not over.
+    """
 
     contract: Contract
     policy: Policy
     rim: Rim
     options: Options = Options()
     key: OneKey | None = None
+    tenant: str = ""
+    auth: object = None
+    arm: Callable[[Any], Any] | None = None
+    book: Book | None = None
 
     def with_options(self, options: Options) -> Settings:
         """These settings with those options over them."""
@@ -62,11 +83,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return msgspec.structs.replace(self, options=options.over(self.options), key=key)
 
     @cached_property
-    def _standing(self) -> Terms:
-        """What a call without options or a body to watch is made under; they are most."""
-        return self.terms(0.0, self.options)
+    def _standing(self) -> dict[Address, Terms]:
+        """What calls without options or a body to watch are made under; they are most."""
+        return {}
 
-    def terms(self, now: float, options: Options, body: Tracked | None = None) -> Terms:
+    def terms(
+        self, now: float, options: Options, address: Address, body: Tracked | None = None
+    ) -> Terms:
         """What a call that begins `now` (monotonic seconds) is made under."""
         unset = msgspec.UNSET
         total = self.policy.deadline if options.deadline is unset else options.deadline
@@ -76,13 +99,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             roll=random.random,
             ends=deadline.until(total, now),
             rewindable=_always if body is None else body.is_rewindable,
+            gate=gate_of(self.policy, *address, self.tenant),
+            renews=self.arm is not None,
         )
+
+    def _standing_terms(self, address: Address) -> Terms:
+        """The same for each call to this address. Raises `InvalidRequestError` for one that
+        cannot be."""
+        unreachable = why_unreachable(address[1], address[2])
+        if unreachable is not None:
+            raise InvalidRequestError.of(unreachable)
+        terms = self._standing[address] = self.terms(0.0, self.options, address)
+        return terms
 
     def prepare(self, native: httpx2.Request, now: float) -> Prepared:
         """The call that sends this request. Raises `InvalidRequestError` for a bad key."""
-        unreachable = why_unreachable(native.url.raw_host, native.url.port)
-        if unreachable is not None:
-            raise InvalidRequestError.of(unreachable)
+        address = address_of(native.url)
+        terms = self._standing.get(address) or self._standing_terms(address)
         options = self.options
         own = native.extensions.get(EXTENSION)
         if own is not None:
@@ -91,13 +124,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         key, extra = (None, {}) if is_read else self._key(native, options)
         ids = self.contract.request_ids
         if ids.accepts and not _has(native.headers, ids.header):
-            extra[ids.header] = minted()
+            extra[ids.header] = ids.prefix + minted()
         watched = self.contract.whole_requests and not is_read
         is_plain = isinstance(native.stream, httpx2.ByteStream)
         body = None if is_plain and not watched else _tracked(native)
-        terms = self._standing
         if body is not None or own is not None or terms.ends is not None:
-            terms = self.terms(now, options, body)
+            terms = self.terms(now, options, address, body)
         request = Request(
             method=native.method,
             url=native.url,
@@ -106,20 +138,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             key=key,
             reads_json=None if options.expect is None else options.expect == "json",
         )
-        return Prepared(native, request, terms, extra, body)
+        prepared = Prepared(native, request, terms, extra, body)
+        return prepared if is_read else self._marked(prepared, options)
+
+    def _marked(self, prepared: Prepared, options: Options) -> Prepared:
+        """The write with what it is to be found again by: a tag, and its place in the run."""
+        tag = minted() if takes_tags(self.contract) else None
+        if self.book is not None:
+            from failwell.clients.runs import intention
+
+            plan = intention(self.book, prepared.request, options.name, tag)
+            return msgspec.structs.replace(prepared, plan=plan)
+        if tag is None:
+            return prepared
+        return prepared.under(tagged(self.contract, prepared.request, tag))
 
     def _key(self, native: httpx2.Request, options: Options) -> tuple[str | None, dict[str, str]]:
         rules = self.contract.idempotency
         if rules.header is None:
+            if options.idempotency_key is not None or self.key is not None:
+                raise keys.without_header(self.contract)
             return None, {}
         if _has(native.headers, rules.header):
-            return _checked_key(native.headers[rules.header]), {}
+            return keys.checked(native.headers[rules.header]), {}
         key = options.idempotency_key
         if key is None and self.key is not None:
             key = self.key.take()
         if key is None and native.method not in rules.methods:
             return None, {}
-        key = minted() if key is None else _checked_key(key)
+        key = minted() if key is None else keys.checked(key)
         return key, {rules.header: key}
 
 
@@ -132,6 +179,26 @@ class Prepared(msgspec.Struct, frozen=True):
     extra: Mapping[str, str]
     body: Tracked | None
     is_aside: bool = False
+    plan: Intention | None = None
+
+    def flow(self, now: float) -> Flow[Done]:
+        """What brings the call to its end; it begins `now` (monotonic seconds)."""
+        if self.plan is None:
+            return call(self.request, self.terms, now)
+        from failwell.flows.intended import intended
+
+        return intended(self.plan, self.terms, now)
+
+    def under(self, request: Request) -> Prepared:
+        """The same call under the key and the tag of this request."""
+        native, body, extra = self.native, self.body, self.extra
+        if request.body is not self.request.body and request.body is not None:
+            native = _with_content(native, request.body)
+            body = None if body is None else _tracked(native)
+        header = self.terms.contract.idempotency.header
+        if header is not None and request.key is not None:
+            extra = {**extra, header: request.key}
+        return Prepared(native, request, self.terms, extra, body, plan=self.plan)
 
     def copy_for(
         self,
@@ -168,6 +235,8 @@ class Prepared(msgspec.Struct, frozen=True):
         request = send.request
         if request is self.request:
             return self
+        if self.plan is not None and request.url is self.request.url:
+            return self.under(request)
         native = build(
             request.method,
             str(request.url),
@@ -188,6 +257,16 @@ def _shallow(native: httpx2.Request) -> httpx2.Request:
     """A copy with the same stream and content, without building either again."""
     copy = object.__new__(type(native))
     copy.__dict__.update(native.__dict__)
+    return copy
+
+
+def _with_content(native: httpx2.Request, content: bytes) -> httpx2.Request:
+    """A copy with another body."""
+    copy = _shallow(native)
+    copy.headers = httpx2.Headers(native.headers)
+    copy.headers["content-length"] = str(len(content))
+    copy.stream = httpx2.ByteStream(content)
+    copy._content = content
     return copy
 
 
@@ -254,10 +333,3 @@ def _checked_options(options: object) -> Options:
     raise InvalidRequestError.of(
         f'extensions["{EXTENSION}"] is a {type(options).__name__}: give failwell.Options(...)'
     )
-
-
-def _checked_key(key: str) -> str:
-    try:
-        return check_idempotency_key(key)
-    except ValueError as error:
-        raise InvalidRequestError.of(str(error)) from None

@@ -26,6 +26,7 @@ from failwell.journal import Journal
 from failwell.server import asgi, wsgi
 from failwell.server.context import RequestContext, current
 from failwell.server.django.keyed import idempotent
+from failwell.server.django.quota import limited
 from failwell.server.django.refusals import refusal_of
 from failwell.server.guard import single_tenant
 
@@ -34,6 +35,7 @@ __all__ = [
     "get_asgi_application",
     "get_wsgi_application",
     "idempotent",
+    "limited",
     "single_tenant",
 ]
 

@@ -1,4 +1,5 @@
-"""The server half for Flask: `install` does all of it, `idempotent` marks the writes that run once.
+"""The server half for Flask: `install` does all of it, `idempotent_route` marks the writes that run
+once, `limited` gives the callers of a view a quota.
 
 app = Flask(__name__)
 install(app, CONTRACT, store="sqlite:///writes.db", caller=who_asks)
@@ -27,11 +28,12 @@ from failwell.journal import Journal
 from failwell.policy.disclosure import failure_of
 from failwell.server.context import current
 from failwell.server.flask.keyed import EXTENSION, idempotent, idempotent_route
+from failwell.server.flask.quota import limited
 from failwell.server.guard import Settings, single_tenant
 from failwell.server.logs import RequestIds
 from failwell.server.wsgi import wrap
 
-__all__ = ["idempotent", "idempotent_route", "install", "single_tenant"]
+__all__ = ["idempotent", "idempotent_route", "install", "limited", "single_tenant"]
 
 
 def install(

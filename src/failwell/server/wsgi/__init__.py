@@ -5,16 +5,14 @@ The twin of `failwell.server.asgi`, for servers that call and wait. Source: PEP 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, cast
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
-from failwell.actions import Store, StoreError
 from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.server.context import begin_serving, end_serving
 from failwell.server.exchange import Answer, Exchange
-from failwell.server.guard import opened, single_tenant
-from failwell.server.quota import Quota, Windows
+from failwell.server.guard import single_tenant
 from failwell.server.turn import is_events
 from failwell.server.wsgi.environ import (
     App,
@@ -29,6 +27,7 @@ from failwell.server.wsgi.environ import (
     text,
 )
 from failwell.server.wsgi.keyed import idempotent
+from failwell.server.wsgi.quota import limited
 
 __all__ = ["App", "Environ", "StartResponse", "idempotent", "limited", "single_tenant", "wrap"]
 
@@ -196,42 +195,3 @@ class _Answering:
         again = () if self._write is None else (exc_info,)
         self._start_response(status_line(answer.status), text(answer.fields), *again)
         return answer.body
-
-
-class limited:  # noqa: N801
-    """Lets each caller have so many requests: call it with the app, inside authentication.
-
-    It is `failwell.server.quota.limited` for WSGI: the same settings and the same headers, and
-    `caller(environ)` names who is asking.
-    """
-
-    def __init__(
-        self,
-        contract: Contract,
-        store: Store | str,
-        windows: Windows,
-        *,
-        caller: Callable[[Environ], str],
-        route: str = "all",
-        on_outage: Literal["refuse", "run"] = "run",
-    ) -> None:
-        self._store = cast("Store", opened(store))
-        self._quota = Quota(contract, windows, route, on_outage)
-        self._caller = caller
-
-    def __call__(self, app: App) -> App:
-        """The app, whose callers have a quota."""
-
-        def counted(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            self._spend(self._caller(environ))
-            return app(environ, start_response)
-
-        return counted
-
-    def _spend(self, caller: str) -> None:
-        try:
-            admission = self._store.update(self._quota.slot(caller), self._quota.spend())
-        except StoreError as error:
-            self._quota.uncounted(error)
-        else:
-            self._quota.tell(admission)

@@ -21,8 +21,9 @@ from failwell.journal import Journal
 from failwell.policy.disclosure import foreign
 from failwell.server.asgi import wrap
 from failwell.server.guard import Settings, single_tenant
+from failwell.server.kept import closing
 from failwell.server.late import Claims
-from failwell.server.starlette_idempotent import idempotent_route
+from failwell.server.starlette.keyed import idempotent_route
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 
 __all__ = ["idempotent_route", "install", "single_tenant"]
@@ -46,6 +47,7 @@ def install(
     add (CORS) is on errors too; one around everything answers for the middlewares. With a `store`
     (an object or a URL), `idempotent_route` marks writes that run once; `caller(request)` names
     who is asking, and is called when authentication is over. `journal` is an object or a URL.
+    What was opened by its URL is closed when the app shuts down.
     A request of more than `max_body` bytes is refused while it arrives.
 
     Raises `ValueError` for a store without a `caller` and where `Settings` are out of range,
@@ -53,7 +55,10 @@ def install(
     """
     if app.middleware_stack is not None:
         raise RuntimeError("install the contract before the app serves its first request")
-    journal = Journal(journal) if isinstance(journal, str) else journal
+    closers: tuple[Callable[[], object], ...] = ()
+    if isinstance(journal, str):
+        journal = Journal(journal)
+        closers = (journal.flush, journal.backend.close)
     layers: list[Callable[[App], App]] = [functools.partial(_wrapped, contract, journal)]
     if max_body is not None:
         layers.append(functools.partial(_bounded, most=max_body))
@@ -62,7 +67,7 @@ def install(
             raise ValueError("say whose keys they are: caller=..., or caller=single_tenant")
         layers.append(Claims(contract, store, caller, **settings).edge)
     app.user_middleware += [Middleware(layer) for layer in layers]
-    outer = _translated(app, contract)
+    outer = _translated(app, contract, closers)
     if max_body is not None:
         outer = _bounded(outer, max_body, is_outer=True)
     return wrap(outer, contract, journal=journal)
@@ -72,10 +77,13 @@ def _wrapped(contract: Contract, journal: Journal | None, app: App) -> App:
     return wrap(app, contract, journal=journal)
 
 
-def _translated(app: App, contract: Contract) -> App:
-    """The app, whose middlewares may raise `HTTPException` as its handlers may."""
+def _translated(app: App, contract: Contract, closers: tuple[Callable[[], object], ...]) -> App:
+    """The app, whose middlewares may raise `HTTPException` as its handlers may; `closers` are
+    called when it shuts down."""
 
     async def translated(scope: Scope, receive: Receive, send: SendMessage) -> None:
+        if scope["type"] == "lifespan":
+            send = closing(send, *closers)
         try:
             await app(scope, receive, send)
         except HTTPException as error:

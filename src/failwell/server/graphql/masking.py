@@ -1,10 +1,6 @@
-"""GraphQL, at the level of graphql-core, on which Strawberry and Ariadne both sit.
+"""What a caller may know of the errors of a GraphQL API.
 
-`Masking` says of each error what the contract allows: `extensions` hold its `code`, the request's
-id and, for a mutation, its outcome. `over_http` gives each answer the status and media type that
-GraphQL over HTTP asks for.
-
-Source: GraphQL over HTTP, draft of August 2026, section 6; GraphQL, October 2021, section 7.1.2.
+Source: GraphQL, October 2021, section 7.1.2.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ from failwell.actions import AsyncStore, Store
 from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.server import starlette
-from failwell.server.fastapi_errors import invalid, refused
-from failwell.server.fastapi_openapi import KEY, describe
+from failwell.server.fastapi.errors import invalid, refused
+from failwell.server.fastapi.openapi import KEY, describe
 from failwell.server.guard import Settings, single_tenant
 from failwell.server.late import Terms, claim_of
 from failwell.server.openapi import Named, responses
-from failwell.server.starlette_idempotent import called, keyed
+from failwell.server.starlette.keyed import called, keyed
 from failwell.server.types import App
 
 __all__ = ["idempotent_route", "install", "responses", "single_tenant", "transaction_scope"]

@@ -1,0 +1,102 @@
+"""A client's run: which write is which, and what is done about a run as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from failwell import redaction
+from failwell.actions import AsyncStore, Flow, Send, Store
+from failwell.drive import Rim, drive
+from failwell.errors import InvalidRequestError
+from failwell.flows import runs
+from failwell.flows.intended import Intention
+from failwell.flows.runs import Book, Summary
+from failwell.ids import minted
+from failwell.model import Kind, Request
+from failwell.policy.intents import Begin, fingerprint_of, identity
+
+LONGEST_NAME = 200
+"""Characters of a name, of a run or of a write."""
+
+
+def begun(
+    run: str | None, store: Store | AsyncStore | None
+) -> tuple[Book | None, Store | AsyncStore | None]:
+    """What a client is to know of its run, and where that is kept; neither without a run.
+
+    Raises `InvalidRequestError` for a name that is none, or where there is no store.
+    """
+    if run is None:
+        return None, None
+    _check_name("run", run)
+    if store is None:
+        raise InvalidRequestError.of(
+            f"The run {run!r} has no store to be kept in",
+            advice='Give the client one that outlives the process: store="sqlite:///run.db".',
+        )
+    return Book(run), store
+
+
+def ending(book: Book | None, force: bool) -> Flow[Summary | None]:
+    """The end of a client's own run. Raises `RunError` where it has none."""
+    if book is None:
+        raise runs.refusal(
+            "This client has no run to end",
+            kind=Kind.BAD_REQUEST,
+            advice='Make it with one: failwell.Client(store="sqlite:///run.db", run="…").',
+        )
+    return runs.end(book.name, force=force)
+
+
+def intention(book: Book, request: Request, name: str | None, tag: str | None) -> Intention:
+    """The write that the run is to vouch for, told from all others.
+
+    Raises `InvalidRequestError` for a streamed body without a name: nobody could tell it from
+    another one when the script is run again.
+    """
+    if name is not None:
+        _check_name("name", name)
+    digest = fingerprint_of(request)
+    if digest is None:
+        if name is None:
+            raise InvalidRequestError.of(
+                "A run cannot tell one streamed body from another: give this write a name",
+                advice='Send it with client.with_options(name="…"), or give its body as bytes.',
+            )
+        digest = fingerprint_of(msgspec.structs.replace(request, body=b"")) or ""
+    number = 0 if name is not None else book.number(digest)
+    begin = Begin(
+        fingerprint=digest,
+        token=minted(),
+        what=f"{request.method} {redaction.url(str(request.url))}",
+        key=request.key,
+        tag=tag,
+    )
+    who = identity(name, digest, number)
+    return Intention(book=book, request=request, identity=who, begin=begin)
+
+
+def listed(store: Store) -> list[Summary]:
+    """Every run in the store that has not ended. Raises `StoreError`."""
+    return drive(runs.listed(), sends_nothing, Rim(durable=store))
+
+
+def end(store: Store, name: str, *, force: bool = False) -> Summary | None:
+    """Forget a run; what it was, None where there is none of this name.
+
+    Raises `RunError` where the end of a write is not known, unless `force` says to forget it;
+    `StoreError` where the store cannot be used.
+    """
+    return drive(runs.end(name, force=force), sends_nothing, Rim(durable=store))
+
+
+def sends_nothing(send: Send) -> Any:
+    """The sender of a flow that only reads and writes records."""
+    raise TypeError(f"this flow sends nothing, and not {send.request.method}")
+
+
+def _check_name(what: str, name: str) -> None:
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InvalidRequestError.of(f"{what}={name[:20]!r}: 1 to {LONGEST_NAME} characters")

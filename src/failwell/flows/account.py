@@ -1,0 +1,160 @@
+"""What is told of a call that failed: its attempts, its exception, what was sent."""
+
+from __future__ import annotations
+
+import msgspec
+
+from failwell import redaction
+from failwell.contract import Contract
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.flows.admission import Refusal
+from failwell.model import Attempt, Failure, Fault, Issue, Kind, Outcome, Reply, Request, Sent
+from failwell.policy import evidence
+from failwell.policy.evidence import Verdict
+from failwell.policy.tags import why_unfindable
+
+KEPT_BODY = 4 * 1024 * 1024
+"""Bytes of a request body that an error keeps, so that the call can be settled later."""
+
+
+def attempt_of(number: int, verdict: Verdict, reply: Reply, elapsed: float) -> Attempt:
+    """The record of an attempt that took `elapsed` seconds."""
+    failure = verdict.failure
+    return Attempt(
+        number=number,
+        method=failure.method,
+        url=failure.url,
+        at=reply.at - elapsed,
+        elapsed=elapsed,
+        status=failure.status,
+        fault=reply.name if isinstance(reply, Fault) else None,
+        outcome=verdict.outcome,
+        request_id=failure.request_id,
+    )
+
+
+def error_of(
+    contract: Contract,
+    request: Request,
+    verdict: Verdict,
+    outcome: Outcome | None,
+    attempts: list[Attempt],
+    *,
+    out_of_time: bool,
+) -> FailwellError:
+    """The exception for a call that ends with this verdict; `outcome` is what is known of it."""
+    failure = verdict.failure
+    if outcome is not failure.outcome:
+        failure = msgspec.structs.replace(failure, outcome=outcome)
+    if outcome in _SPEAK_FOR_THEMSELVES:
+        failure = msgspec.structs.replace(failure, advice=None)
+    history = tuple(attempts)
+    sent = None if outcome is None else sent_of(request, attempts)
+    if outcome is Outcome.UNKNOWN and sent is not None:
+        failure = _with_word_of_tags(contract, failure, sent)
+    if failure.kind is Kind.TIMEOUT and out_of_time:
+        return contract.deadline_error(_out_of_time(failure, len(history)), history, sent)
+    if failure.kind is Kind.BAD_REQUEST and failure.status is None:
+        return InvalidRequestError(failure, history, sent)
+    return contract.error(failure, history, sent)
+
+
+_SPEAK_FOR_THEMSELVES = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
+
+
+def with_differences(failure: Failure, issues: tuple[Issue, ...]) -> Failure:
+    """The refusal for a record that is there already, and that is not what was sent."""
+    told = "; ".join(f"{issue.path or 'it'} {issue.message}" for issue in issues)
+    return msgspec.structs.replace(
+        failure,
+        message=f"{failure.message.rstrip('.')}. It is not what was sent: {told}",
+        issues=issues,
+        advice="Change what you send to what is there, choose another name, or update the record.",
+    )
+
+
+def _with_word_of_tags(contract: Contract, failure: Failure, sent: Sent) -> Failure:
+    why = why_unfindable(contract, sent)
+    if why is None:
+        return failure
+    advice = (
+        f"It may have taken effect, and it cannot be looked up: {why}. Do not send it again "
+        "blindly; look for the record yourself."
+    )
+    return msgspec.structs.replace(failure, advice=advice)
+
+
+def _out_of_time(failure: Failure, number: int) -> Failure:
+    message = f"The call's deadline ran out during attempt {number}: {failure.message}"
+    return msgspec.structs.replace(failure, message=message)
+
+
+def sent_of(request: Request, attempts: list[Attempt]) -> Sent:
+    """What is kept of a write, so that it can be settled."""
+    return sent_at(request, attempts[0].at)
+
+
+def sent_at(request: Request, at: float) -> Sent:
+    """What is kept of a write that was first sent `at` that time of day (epoch seconds)."""
+    url = str(request.url)
+    shown = redaction.url(url)
+    body = request.body
+    if body is not None and (len(body) > KEPT_BODY or redaction.holds_secret(body)):
+        body = None
+    return Sent(
+        method=request.method,
+        url=shown,
+        at=at,
+        key=request.key,
+        content_type=request.headers.get("content-type"),
+        body=body,
+        url_whole=shown == url,
+        tag=request.tag,
+    )
+
+
+def leave_word(interruption: BaseException, contract: Contract, request: Request) -> None:
+    """A cancelled or interrupted write may have been sent: the traceback should say so."""
+    if evidence.is_write(contract, request):
+        key = f" with key {request.key}" if request.key else ""
+        interruption.add_note(
+            f"failwell: {request.method} {redaction.url(str(request.url))}{key} was interrupted; "
+            "it may or may not have taken effect"
+        )
+
+
+def refusal_of(
+    contract: Contract, request: Request, refusal: Refusal, outcome: Outcome | None
+) -> FailwellError:
+    """The exception for a call of which nothing was sent, for its origin's gate is shut."""
+    if evidence.is_write(contract, request):
+        outcome = outcome or Outcome.NOT_STARTED
+    url = redaction.url(str(request.url))
+    is_circuit = refusal.why == "circuit"
+    failure = Failure(
+        kind=Kind.UNAVAILABLE if is_circuit else Kind.RATE_LIMITED,
+        message=_shut(refusal) if is_circuit else _held(refusal),
+        retry_after=refusal.seconds,
+        outcome=outcome,
+        api=contract.name,
+        method=request.method,
+        url=url,
+    )
+    if is_circuit:
+        return contract.circuit_error(failure)
+    return contract.error(failure)
+
+
+def _shut(refusal: Refusal) -> str:
+    after = f" after {refusal.cause}" if refusal.cause else ""
+    return (
+        f"Nothing was sent: the API has failed too often of late, and is asked again in "
+        f"{refusal.seconds:.2f} s. It was last seen to fail{after}"
+    )
+
+
+def _held(refusal: Refusal) -> str:
+    return (
+        f"Nothing was sent: the quota has no room for this call before {refusal.seconds:.2f} s "
+        "from now, which is later than it may wait"
+    )

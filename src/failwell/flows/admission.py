@@ -1,0 +1,153 @@
+"""An attempt's way through the gate of its origin: in, and out again with what it showed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from failwell import redaction
+from failwell.actions import Emit, Flow, Update, Wait
+from failwell.contract import Retry
+from failwell.events import HeldBack
+from failwell.flows.gate import Enter, Gate, Leave, Pass, Stay
+from failwell.model import Fault, Kind, Reply, Request, Response
+from failwell.policy.evidence import Verdict
+from failwell.policy.governor import Ticket
+from failwell.quotas import Quota, parse_quotas
+
+_LONGEST = Retry().max_wait
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The gate did not let the attempt through: why, and in how many seconds it may."""
+
+    why: str
+    seconds: float
+    cause: str = ""
+
+
+def enter(
+    gate: Gate,
+    request: Request,
+    now: float,
+    ends: float | None,
+    longest: float | None,
+    *,
+    is_retry: bool,
+) -> Flow[tuple[Pass | Refusal, float]]:
+    """Through the gate, after as many waits as that takes; or why not, and the time.
+
+    Nobody waits past `ends` (monotonic seconds), nor, where that is None, more than `longest`
+    seconds.
+    """
+    until = now + (_LONGEST if longest is None else longest) if ends is None else ends
+    path = path_of(request)
+    ticket: Ticket | None = None
+    number, counted = None, is_retry
+    while True:
+        ask = Enter(gate, request.method, path, until - now, counted, ticket, number)
+        answer, now = yield from Update(gate.key, ask)
+        counted = True
+        if isinstance(answer, Pass):
+            if answer.wait <= 0:
+                return answer, now
+            yield from _held("quota", answer.wait, request)
+            _, now = yield from Wait(answer.wait)
+            if answer.due:
+                return answer, now
+            ticket = answer.ticket
+            continue
+        if now + answer.seconds >= until or _is_over(answer, gate, ends, is_retry=is_retry):
+            yield from _back_out(gate, request, ticket)
+            return Refusal(answer.why, max(answer.seconds, answer.open_for), answer.cause), now
+        yield from _held(answer.why, answer.seconds, request)
+        _, now = yield from Wait(answer.seconds)
+        number = answer.number
+
+
+def _held(why: str, seconds: float, request: Request) -> Flow[None]:
+    yield from Emit(HeldBack(why, seconds, request.method, redaction.url(str(request.url))))
+
+
+def leave(
+    gate: Gate,
+    request: Request,
+    passed: Pass,
+    reply: Reply | None,
+    verdict: Verdict | None,
+    elapsed: float,
+    *,
+    retries: bool,
+) -> Flow[bool]:
+    """What the attempt showed is told, `elapsed` seconds after it was sent; whether the budget
+    grants a retry. No reply: the attempt was broken off."""
+    quotas: tuple[Quota, ...] = ()
+    refused = False
+    if isinstance(reply, Response):
+        refused = reply.status == 429
+        if reply.metered and gate.governor is not None:
+            quotas = parse_quotas(reply.headers, reply.at)
+    health = _health(gate, reply, verdict, elapsed)
+    if passed.calm and health and not (quotas or refused or retries):
+        return True
+    told = Leave(
+        gate,
+        request.method,
+        path_of(request),
+        elapsed if isinstance(reply, Response) else None,
+        health,
+        passed.ticket,
+        passed.probing,
+        "" if verdict is None else _cause(verdict),
+        quotas,
+        refused,
+        None if verdict is None else verdict.failure.retry_after,
+        retries,
+    )
+    granted, _ = yield from Update(gate.key, told)
+    return granted
+
+
+def path_of(request: Request) -> str:
+    """The path of a request's address, whatever the HTTP library keeps that in."""
+    raw = getattr(request.url, "raw_path", None)
+    if raw is not None:
+        return str(raw, "ascii", "replace").partition("?")[0]
+    return "/" + str(request.url).partition("://")[2].partition("?")[0].partition("/")[2]
+
+
+def _is_over(answer: Stay, gate: Gate, ends: float | None, *, is_retry: bool) -> bool:
+    """Whether an open circuit ends the call at once."""
+    if answer.why != "circuit" or gate.breaker is None:
+        return False
+    match gate.breaker.on_open:
+        case "raise":
+            return True
+        case "wait":
+            return False
+        case None:
+            return ends is None and not is_retry
+
+
+def _back_out(gate: Gate, request: Request, ticket: Ticket | None) -> Flow[None]:
+    if ticket is not None:
+        given = Leave(gate, request.method, path_of(request), None, None, ticket)
+        yield from Update(gate.key, given)
+
+
+def _health(
+    gate: Gate, reply: Reply | None, verdict: Verdict | None, elapsed: float
+) -> bool | None:
+    """Whether the origin is well, as far as this attempt shows; a 4xx is an answer like others."""
+    if reply is None:
+        return None
+    if isinstance(reply, Fault):
+        return None if reply.kind in (Kind.BAD_REQUEST, Kind.UNAUTHENTICATED) else False
+    slow = None if gate.breaker is None else gate.breaker.slow
+    if slow is not None and elapsed > slow:
+        return False
+    return reply.status < 500 and (verdict is None or verdict.failure.kind is not Kind.BAD_RESPONSE)
+
+
+def _cause(verdict: Verdict) -> str:
+    failure = verdict.failure
+    return f"{failure.status or failure.kind.value}: {failure.message}"[:200]

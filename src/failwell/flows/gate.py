@@ -1,0 +1,204 @@
+"""What is known of an origin and decides whether it is asked: budget, quota and health, together.
+
+The three are one record, so that a call is admitted or held back in one atomic decision. The
+breaker is asked last: a probe must not idle in a queue for its quota.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from failwell.actions import Step
+from failwell.policy import breaker, budget, governor
+from failwell.policy.breaker import Circuit, Hold
+from failwell.policy.budget import Ledger
+from failwell.policy.governor import Delay, Ticket, Traffic
+from failwell.quotas import Quota
+from failwell.settings import Breaker, Budget, Governor
+
+KEPT = 3600.0
+"""Seconds after its last call for which an origin is remembered."""
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that hold for an origin, and the key under which it is known to the store."""
+
+    key: str
+    budget: Budget | None = None
+    breaker: Breaker | None = None
+    governor: Governor | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of an origin. The calls are counted even where no budget is set: a governor
+    that was refused wants to know how fast it went."""
+
+    ledger: Ledger = Ledger()
+    circuit: Circuit = breaker.HEALTHY
+    traffic: Traffic = governor.IDLE
+
+
+class Pass(msgspec.Struct, frozen=True, array_like=True):
+    """The attempt may go after `wait` seconds, or, where it is not `due` then, ask the breaker.
+    `ticket` is its place in the quota; `probing` says that all others wait for it; `calm` that
+    its success is no news."""
+
+    wait: float = 0.0
+    ticket: Ticket | None = None
+    probing: bool = False
+    calm: bool = True
+    due: bool = True
+
+
+class Stay(msgspec.Struct, frozen=True, array_like=True):
+    """The attempt may not go: ask again in `seconds`. `why` is "circuit" or "quota"; `number` is
+    its place in the queue, `cause` what the last failure was, and `open_for` for how long the
+    circuit is open at least."""
+
+    why: Literal["circuit", "quota"]
+    seconds: float
+    number: int | None = None
+    cause: str = ""
+    open_for: float = 0.0
+
+
+CALM = Pass()
+_FRESH = Standing()
+_COUNTING = Budget()
+
+
+class Enter(msgspec.Struct, frozen=True):
+    """May this attempt go? `left` is how many seconds the call has; `counted` says that it is in
+    the ledger already, and `ticket` that it has its place in the quota."""
+
+    gate: Gate
+    method: str
+    path: str
+    left: float | None = None
+    counted: bool = False
+    ticket: Ticket | None = None
+    number: int | None = None
+
+    @property
+    def record_type(self) -> type[Standing]:
+        return Standing
+
+    def __call__(self, record: Standing | None, now: float) -> Step[Standing, Pass | Stay]:
+        gate, standing = self.gate, record or _FRESH
+        ledger, circuit, traffic = standing.ledger, standing.circuit, standing.traffic
+        if not self.counted:
+            ledger = budget.call(ledger, gate.budget or _COUNTING, now)
+        asks_quota = gate.governor is not None and not governor.is_idle(traffic, gate.governor)
+        if not asks_quota and self._is_calm(circuit):
+            return Step(Standing(ledger, circuit, traffic), CALM, KEPT)
+        return self._decided(Standing(ledger, circuit, traffic), asks_quota, now)
+
+    def _decided(
+        self, standing: Standing, asks_quota: bool, now: float
+    ) -> Step[Standing, Pass | Stay]:
+        gate, traffic = self.gate, standing.traffic
+        ticket, wait = self.ticket, 0.0
+        if asks_quota and ticket is None:
+            assert gate.governor is not None
+            route = governor.route_of(self.method, self.path)
+            traffic, answer = governor.take(
+                traffic, gate.governor, route, now, self.left, self.number
+            )
+            if isinstance(answer, Delay):
+                held = replace(standing, traffic=traffic)
+                return Step(held, Stay("quota", answer.seconds, answer.number), KEPT)
+            ticket, wait = answer.ticket, answer.wait
+        if wait > 0:
+            later = Pass(wait, ticket, calm=False, due=self._is_calm(standing.circuit))
+            return Step(replace(standing, traffic=traffic), later, KEPT)
+        return self._probed(standing, traffic, ticket, now)
+
+    def _is_calm(self, circuit: Circuit) -> bool:
+        settings = self.gate.breaker
+        if settings is None:
+            return True
+        return circuit.opened is None and not circuit.failures and settings.ratio is None
+
+    def _probed(
+        self, standing: Standing, traffic: Traffic, ticket: Ticket | None, now: float
+    ) -> Step[Standing, Pass | Stay]:
+        circuit, settings = standing.circuit, self.gate.breaker
+        if settings is None:
+            return Step(replace(standing, traffic=traffic), Pass(0.0, ticket, calm=False), KEPT)
+        admitted = breaker.admit(circuit, settings, now)
+        if isinstance(admitted, Hold):
+            stay = Stay("circuit", admitted.seconds, None, circuit.cause, admitted.closed_for)
+            return Step(standing, stay, KEPT)
+        probing = admitted is not circuit
+        after = Standing(standing.ledger, admitted, traffic)
+        return Step(after, Pass(0.0, ticket, probing, calm=False), KEPT)
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """What an attempt showed of the origin; the answer says whether the budget grants a retry.
+
+    `took` is how many seconds its answer took, None where there was none. `health` is True where
+    the origin answered as it should, False where it failed, None where nothing can be said;
+    `cause` is what the failure was. `refused` says that it was a 429, with its `retry_after`.
+    `retries` asks for a retry.
+    """
+
+    gate: Gate
+    method: str
+    path: str
+    took: float | None
+    health: bool | None
+    ticket: Ticket | None = None
+    probing: bool = False
+    cause: str = ""
+    quotas: tuple[Quota, ...] = ()
+    refused: bool = False
+    retry_after: float | None = None
+    retries: bool = False
+
+    @property
+    def record_type(self) -> type[Standing]:
+        return Standing
+
+    def __call__(self, record: Standing | None, now: float) -> Step[Standing, bool]:
+        standing = record or _FRESH
+        ledger, granted = self._ledger(standing.ledger, now)
+        after = Standing(ledger, self._circuit(standing.circuit, now), self._traffic(standing, now))
+        return Step(after, granted, KEPT)
+
+    def _ledger(self, ledger: Ledger, now: float) -> tuple[Ledger, bool]:
+        if not self.retries or self.gate.budget is None:
+            return ledger, True
+        more = budget.retry(ledger, self.gate.budget, now)
+        return (ledger, False) if more is None else (more, True)
+
+    def _circuit(self, circuit: Circuit, now: float) -> Circuit:
+        settings = self.gate.breaker
+        if settings is None:
+            return circuit
+        if self.health is None:
+            return breaker.abandon(circuit) if self.probing else circuit
+        if self.health:
+            return breaker.succeed(circuit, settings, now, probing=self.probing)
+        return breaker.fail(circuit, settings, now, probing=self.probing, cause=self.cause)
+
+    def _traffic(self, standing: Standing, now: float) -> Traffic:
+        settings, traffic = self.gate.governor, standing.traffic
+        if settings is None:
+            return traffic
+        if self.took is None:
+            return governor.landed(traffic, self.ticket)
+        route = governor.route_of(self.method, self.path) if self.quotas else ""
+        counting = self.gate.budget or _COUNTING
+        traffic = governor.answered(
+            traffic, settings, self.ticket, route, self.quotas, self.took, now,
+            counted=not self.refused,
+            ghosts=budget.made_since(standing.ledger, counting, now - self.took),
+        )  # fmt: skip
+        if self.refused and settings.learn and not self.quotas:
+            pace = budget.pace(standing.ledger, counting)
+            return governor.refused(traffic, pace, self.retry_after, now)
+        return traffic

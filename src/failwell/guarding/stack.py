@@ -1,0 +1,143 @@
+"""`failwell.guard`: the whole policy stack around any function, HTTP or not, sync or async."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.origin import async_store, only_sync, opened, sync_store
+from failwell.contract import Policy
+from failwell.drive import Rim, adrive, drive
+from failwell.flows.gate import CALM, Enter, Gate
+from failwell.flows.guarded import Guarding, Try, guarded
+from failwell.policy import deadline
+from failwell.stores.memory import MemoryStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def guard(
+    policy: Policy | None = None,
+    *,
+    key: str | None = None,
+    on: type[Exception] | tuple[type[Exception], ...] = (),
+    store: Store | AsyncStore | str | None = None,
+) -> Callable[[F], F]:
+    """Put retry, budget, breaker, governor and deadline around a function.
+
+    All functions with the same `key` (by default the function's own name) share their budget,
+    breaker and limits: in this process, and with a `store` (an object or a URL) in all of them.
+    `on` names the exceptions after which it may be called again; of failwell's own errors that is
+    known. A deadline ends an async call; a sync one is not begun again after it.
+
+    The function raises what it raised last, `CircuitOpenError` or `RateLimitError` where it was
+    not called, `TimeoutError` where an async one ran into its deadline.
+    """
+    settings = policy or Policy()
+    exceptions = on if isinstance(on, tuple) else (on,)
+
+    def decorate(function: F) -> F:
+        name = key or f"{function.__module__}.{function.__qualname__}"
+        gate = Gate(
+            key=f"guard {name}",
+            budget=settings.budget,
+            breaker=settings.breaker,
+            governor=settings.governor,
+        )
+        make = _async_guard if inspect.iscoroutinefunction(function) else _sync_guard
+        return cast(
+            "F", functools.wraps(function)(make(function, settings, gate, exceptions, store))
+        )
+
+    return decorate
+
+
+def _terms(policy: Policy, gate: Gate, on: tuple[type[Exception], ...], now: float) -> Guarding:
+    ends = deadline.until(policy.deadline, now)
+    return Guarding(gate=gate, retry=policy.retry, roll=random.random, on=on, ends=ends)
+
+
+def _sync_guard(
+    function: Callable[..., T],
+    policy: Policy,
+    gate: Gate,
+    on: tuple[type[Exception], ...],
+    store: Store | AsyncStore | str | None,
+) -> Callable[..., T]:
+    where = sync_store(only_sync(opened(store)))
+    rim = Rim(store=where)
+    update, clock = where.update, time.monotonic
+    entry = Enter(gate, "CALL", gate.key, policy.deadline)
+
+    def call(*args: Any, **kwargs: Any) -> T:
+        began = clock()
+        passed = update(gate.key, entry) if is_local else None
+        failed = None
+        if passed is CALM:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                failed = Try(CALM, error, clock() - began)
+        flow = guarded(_terms(policy, gate, on, began), clock(), failed)
+        result: T = drive(flow, lambda send: cast("Any", function(*args, **kwargs)), rim)
+        return result
+
+    is_local = _may_be_calm(where, gate)
+    return call
+
+
+def _async_guard(
+    function: Callable[..., Awaitable[T]],
+    policy: Policy,
+    gate: Gate,
+    on: tuple[type[Exception], ...],
+    store: Store | AsyncStore | str | None,
+) -> Callable[..., Awaitable[T]]:
+    where = async_store(opened(store))
+    rim = Rim(store=where, sleep=_sleep)
+    clock = time.monotonic
+    entry = Enter(gate, "CALL", gate.key, policy.deadline)
+    is_local = _may_be_calm(where, gate) and policy.deadline is None
+
+    async def call(*args: Any, **kwargs: Any) -> T:
+        began = clock()
+        passed = cast("MemoryStore", where).update(gate.key, entry) if is_local else None
+        failed = None
+        if passed is CALM:
+            try:
+                return await function(*args, **kwargs)
+            except Exception as error:
+                failed = Try(CALM, error, clock() - began)
+
+        async def attempt(send: Send) -> Any:
+            if send.within is None:
+                return await function(*args, **kwargs)
+            import anyio
+
+            with anyio.fail_after(send.within):
+                return await function(*args, **kwargs)
+
+        flow = guarded(_terms(policy, gate, on, began), clock(), failed)
+        result: T = await adrive(flow, attempt, rim)
+        return result
+
+    return call
+
+
+def _may_be_calm(store: Store | AsyncStore, gate: Gate) -> bool:
+    """Whether the happy path needs no flow: one update in memory, and nothing to tell after."""
+    slow = gate.breaker is not None and gate.breaker.slow is not None
+    return isinstance(store, MemoryStore) and not slow
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio
+
+    await anyio.sleep(seconds)

@@ -1,0 +1,206 @@
+"""The calls of one caller to one origin, and what is known of its quota."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec.structs import replace
+
+from failwell.policy.governor import flights, told
+from failwell.policy.governor import guess as guesses
+from failwell.policy.governor import meter as meters
+from failwell.policy.governor.flights import Flights
+from failwell.policy.governor.guess import Guess
+from failwell.policy.governor.meter import Meter
+from failwell.quotas import Quota
+from failwell.settings import Governor
+
+_LATE = 1.0
+_MOST_ROUTES = 64
+_IDS = re.compile(r"/[^/]*[0-9][^/]*")
+
+
+class Traffic(msgspec.Struct, frozen=True, array_like=True):
+    """What is known. `routes` says which meters the last answer on a route spoke of; `guess` is
+    all there is to go by where no answer did.
+
+    Who must wait gets the next number of those that were `issued`; `served` is the highest that
+    had its turn, and until `expected` the others ask again, those who are still there. It was
+    last looked at when the clock `showed` that."""
+
+    meters: dict[str, Meter] = {}
+    routes: dict[str, tuple[str, ...]] = {}
+    guess: Guess | None = None
+    flights: Flights = Flights()
+    told: told.Told = told.Told()
+    issued: int = 0
+    served: int = 0
+    expected: float = 0.0
+    showed: float = 0.0
+
+
+class Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """A call's place: the slot of its turn, and the ends of the leases that it holds."""
+
+    slot: int
+    leases: tuple[float | None, ...] = ()
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """A call has its place, and its turn in `wait` seconds."""
+
+    ticket: Ticket
+    wait: float
+
+
+class Delay(msgspec.Struct, frozen=True, array_like=True):
+    """Nothing was taken: ask again in `seconds`, with the `number` in the queue."""
+
+    seconds: float
+    number: int | None = None
+
+
+IDLE = Traffic()
+
+
+def route_of(method: str, path: str) -> str:
+    """The name of the calls of one kind: segments that hold a digit, such as ids, count as one."""
+    return f"{method} {_IDS.sub('/*', path.partition('?')[0])}"
+
+
+def is_idle(traffic: Traffic, settings: Governor) -> bool:
+    """Whether nothing is known that a call would have to wait for."""
+    return not settings.limits and not traffic.meters and traffic.guess is None
+
+
+def take(
+    traffic: Traffic,
+    settings: Governor,
+    route: str,
+    now: float,
+    left: float | None,
+    number: int | None = None,
+) -> tuple[Traffic, Place | Delay]:
+    """A place for one more call, with the seconds until its turn; nothing is taken where its turn
+    would come after `left` seconds, or is not known yet. `number` is what it was given before."""
+    traffic = _timely(traffic, now)
+    before = _before(traffic, number, now)
+    governing = {n: meters.flowed(traffic.meters[n], now) for n in _names(traffic, route)}
+    guess = None if traffic.guess is None else guesses.flowed(traffic.guess, now)
+    turn = told.turn(traffic.told, settings, route, now)
+    out = flights.count(traffic.flights, settings.lease, now)
+    waited = number is not None
+    delays = [
+        turn.delay,
+        *(meters.delay(m, out, before, now, waited=waited) for m in governing.values()),
+    ]
+    waits = [turn.wait, *(meters.turn(m, now) for m in governing.values())]
+    if guess is not None:
+        delays.append(guesses.delay(guess, before, now))
+        waits.append(guesses.turn(guess, now))
+    delay, wait = max(delays), max(waits)
+    if delay > 0 or (left is not None and wait >= left):
+        number = number or traffic.issued + 1
+        seconds = max(delay, wait)
+        queued = replace(
+            traffic,
+            issued=max(traffic.issued, number),
+            expected=max(traffic.expected, now + seconds),
+        )
+        return queued, Delay(seconds, number)
+    ticket = Ticket(flights.slot_of(now + wait), turn.leases)
+    taken = {name: meters.taken(meter, now) for name, meter in governing.items()}
+    after = replace(
+        traffic,
+        meters={**traffic.meters, **taken},
+        guess=guess and guesses.taken(guess),
+        flights=flights.sent(traffic.flights, ticket.slot, settings.lease),
+        told=turn.after,
+        served=max(traffic.served, number or traffic.issued - before),
+    )
+    return after, Place(ticket, wait)
+
+
+def answered(
+    traffic: Traffic,
+    settings: Governor,
+    ticket: Ticket | None,
+    route: str,
+    quotas: tuple[Quota, ...],
+    took: float,
+    now: float,
+    *,
+    counted: bool = True,
+    ghosts: int = 0,
+) -> Traffic:
+    """The traffic after an answer that spoke of these `quotas` and `took` so many seconds. A call
+    that the API refused for its quota was not `counted` by it.
+
+    `ghosts` are the calls, this one included, that may have gone without a ticket before anything
+    was known.
+    """
+    traffic = _timely(traffic, now)
+    if not traffic.meters and ghosts and quotas:
+        haunted = flights.haunted(traffic.flights, ghosts, now)
+        traffic = replace(traffic, flights=haunted)
+    traffic = landed(traffic, ticket, now)
+    if traffic.guess is not None and counted:
+        traffic = replace(traffic, guess=guesses.answered(traffic.guess))
+    if not (quotas and settings.learn):
+        return traffic
+    flight = flights.flight(traffic.flights, settings.lease, took, now)
+    known = dict(traffic.meters)
+    names = tuple(quota.name or f"limit {quota.limit}" for quota in quotas)
+    for name, quota in zip(names, quotas, strict=True):
+        before = known.get(name)
+        known[name] = (
+            meters.first(quota, flight, now)
+            if before is None
+            else meters.heard(before, quota, flight, now, counted=counted)
+        )
+    routes = {**traffic.routes, route: names}
+    if len(routes) > _MOST_ROUTES:
+        del routes[next(iter(routes))]
+    return replace(traffic, meters=known, routes=routes, guess=None)
+
+
+def landed(traffic: Traffic, ticket: Ticket | None, now: float | None = None) -> Traffic:
+    """The traffic once a call is over: answered `now`, or never to be heard of."""
+    slot = None if ticket is None else ticket.slot
+    after = flights.landed(traffic.flights, slot, now)
+    if ticket is None:
+        return replace(traffic, flights=after)
+    return replace(traffic, flights=after, told=told.release(traffic.told, ticket.leases))
+
+
+def refused(traffic: Traffic, pace: float, retry_after: float | None, now: float) -> Traffic:
+    """The traffic after a 429 that said nothing of a quota; `pace` is at how many calls a second
+    it came to that."""
+    if traffic.meters:
+        return traffic
+    wait = retry_after or 0.0
+    if traffic.guess is None:
+        return replace(traffic, guess=guesses.first(pace, wait, now))
+    return replace(traffic, guess=guesses.refused(traffic.guess, wait, now))
+
+
+def _timely(traffic: Traffic, now: float) -> Traffic:
+    """The traffic as it can be read `now`: once the clock was put back, nothing of it can."""
+    if now < traffic.showed - _LATE:
+        return Traffic(showed=now)
+    return replace(traffic, showed=now)
+
+
+def _names(traffic: Traffic, route: str) -> tuple[str, ...]:
+    """The meters that govern a route: those its own answers spoke of, else all, for nobody knows
+    better."""
+    names = traffic.routes.get(route) or tuple(traffic.meters)
+    return tuple(name for name in names if name in traffic.meters)
+
+
+def _before(traffic: Traffic, number: int | None, now: float) -> int:
+    """How many waiting calls have a lower number; none where all of them have missed their time."""
+    if not 0 <= traffic.expected + _LATE - now:
+        return 0
+    return max((number or traffic.issued + 1) - traffic.served - 1, 0)

@@ -1,0 +1,116 @@
+"""Parts to be machined: each STEP file goes part → program → estimate, and is priced."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import msgspec
+
+from failwell.apis.toolpath import AsyncToolpath, Part, Program
+from failwell.errors import FailwellError, JobFailedError, UnprocessableError
+from failwell.model import Outcome
+from failwell.sandbox.demo.line import POLICY, Worker
+from failwell.sandbox.demo.story import Call, Item, Stage, heard, replayed
+
+T = TypeVar("T", Part, Program)
+
+
+class Parts:
+    """The STEP files of a folder, or those that come with failwell.
+
+    Raises `ValueError` for a folder without STEP files.
+    """
+
+    api = "toolpath"
+    at_once = 8
+    component = "engine"
+    away = 2.0
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.limits: dict[str, Any] = {"requests_per_minute": 6000}
+        home = folder or Path(str(files("failwell.sandbox"))) / "data"
+        is_step = (".step", ".stp")
+        self._files = sorted(p for p in home.iterdir() if p.suffix.lower() in is_step)
+        if not self._files:
+            raise ValueError(f"there is no STEP file in {home}")
+
+    def items(self) -> Sequence[Item]:
+        """A piece of work for each file."""
+        return [Item(self.api, path.stem) for path in self._files]
+
+    @asynccontextmanager
+    async def open(self, about: dict[str, Any], stage: Stage) -> AsyncGenerator[Worker]:
+        """A worker that prices files."""
+        paths = {path.stem: path for path in self._files}
+        async with AsyncToolpath(
+            about["credentials"]["read_write"],
+            base_url=about["base_url"],
+            policy=POLICY,
+            hooks=[heard],
+            event_hooks={"response": [_see_replay]},
+            limits=httpx2.Limits(max_connections=64),
+        ) as toolpath:
+
+            async def work(item: Item) -> None:
+                await _price(toolpath, paths[item.name], item, stage)
+
+            yield work
+
+
+async def _see_replay(response: httpx2.Response) -> None:
+    if "idempotent-replayed" in response.headers:
+        replayed()
+
+
+async def _price(toolpath: AsyncToolpath, path: Path, item: Item, stage: Stage) -> None:
+    try:
+        part = await _made(toolpath, lambda: toolpath.parts.create(path), Part, item, stage)
+        item.told("parts", part.id)
+        with stage.calling(item, "measuring"):
+            part = await toolpath.parts.wait(part, timeout=60)
+        program = await _made(
+            toolpath, lambda: toolpath.programs.create(part), Program, item, stage
+        )
+        item.told("programs", program.id)
+        with stage.calling(item, "planning"):
+            program = await toolpath.programs.wait(program, timeout=60)
+        with stage.calling(item, "estimating"):
+            estimate = await toolpath.estimates.get(program, timeout=60)
+    except (JobFailedError, UnprocessableError) as error:
+        item.refused = error.message.partition(" failed: ")[2] or error.message
+        item.state = "refused"
+    else:
+        minutes = f"{estimate.duration_seconds // 60}:{estimate.duration_seconds % 60:02d}"
+        item.result = f"${estimate.cost_cents / 100:,.2f}, {minutes} min"
+        item.state = "priced"
+
+
+async def _made(
+    toolpath: AsyncToolpath,
+    create: Callable[[], Awaitable[Any]],
+    cls: type[T],
+    item: Item,
+    stage: Stage,
+) -> T:
+    """The record of a write; where its outcome is unknown, it is settled, never sent anew."""
+    with stage.calling(item, f"creating the {cls.__name__.lower()}") as call:
+        try:
+            made: T = await create()
+        except FailwellError as error:
+            if error.outcome not in (Outcome.UNKNOWN, Outcome.APPLIED):
+                raise
+            made = await _settled(toolpath, error, cls, call)
+        return made
+
+
+async def _settled(toolpath: AsyncToolpath, error: FailwellError, cls: type[T], call: Call) -> T:
+    settled = await toolpath.settle(error)
+    if settled.response is None:
+        raise error
+    call.saved = "settling"
+    return msgspec.convert(settled.record["data"], cls)

@@ -1,0 +1,108 @@
+"""The frozen settings of the policies that are shared by all calls to one origin: how much may be
+retried, when to stop asking a service that is down, and how to stay inside a quota."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+
+def require(holds: bool, name: str, value: object, wanted: str) -> None:
+    """Raises `ValueError`, which names the setting and says what it must be, unless it holds."""
+    if not holds:
+        raise ValueError(f"{name}={value!r}: must be {wanted}")
+
+
+def _require_positive(settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        require(math.isfinite(value) and value > 0, name, value, "above 0")
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """How many retries an origin is sent: in each sliding `window` (seconds) at most `ratio` of
+    the calls, and `floor` besides, so that a quiet client keeps its retries.
+
+    Raises `ValueError` for a setting that is out of range.
+    """
+
+    ratio: float = 0.1
+    floor: int = 10
+    window: float = 10.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.ratio <= 1, "ratio", self.ratio, "from 0 to 1")
+        require(self.floor >= 0, "floor", self.floor, "0 or more")
+        _require_positive(self, "window")
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """When to stop asking an origin that is down; times in seconds.
+
+    It opens after `failures` attempts in a row that failed, or where of at least `minimum`
+    attempts in `window` at least `ratio` did; an attempt that took longer than `slow` counts as
+    failed. It stays open for `open_for`, doubled each time that the one probe after it fails, at
+    most `longest`. A probe that is not heard of for `probe` is given up.
+
+    `on_open="wait"` queues a call behind the probe; "raise" fails it at once. Left out, a call
+    that has a deadline waits, and so does a retry; any other call fails at once.
+
+    Raises `ValueError` for a setting that is out of range.
+    """
+
+    failures: int | None = 5
+    ratio: float | None = None
+    minimum: int = 20
+    window: float = 10.0
+    slow: float | None = None
+    open_for: float = 0.5
+    longest: float = 30.0
+    probe: float = 60.0
+    on_open: Literal["wait", "raise"] | None = None
+
+    def __post_init__(self) -> None:
+        modes = self.failures is not None or self.ratio is not None
+        require(modes, "failures", self.failures, "a number where there is no ratio")
+        require(self.failures is None or self.failures >= 1, "failures", self.failures, "1 or more")
+        is_share = self.ratio is None or 0 < self.ratio <= 1
+        require(is_share, "ratio", self.ratio, "above 0, at most 1")
+        require(self.minimum >= 1, "minimum", self.minimum, "1 or more")
+        _require_positive(self, "window", "open_for", "longest", "probe")
+        if self.slow is not None:
+            _require_positive(self, "slow")
+        known = ("wait", "raise", None)
+        require(self.on_open in known, "on_open", self.on_open, f"one of {known}")
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `limit` calls in any `seconds`; with `seconds` None, at most `limit` at a time.
+
+    `route` narrows it to calls such as "POST /campaigns" (a trailing `*` makes the path a
+    prefix). Raises `ValueError` for a limit below 1 or a length that is not above 0.
+    """
+
+    limit: int
+    seconds: float | None = None
+    route: str | None = None
+
+    def __post_init__(self) -> None:
+        require(self.limit >= 1, "limit", self.limit, "1 or more")
+        if self.seconds is not None:
+            _require_positive(self, "seconds")
+
+
+class Governor(msgspec.Struct, frozen=True, kw_only=True):
+    """How to stay inside an API's quota: by the `limits` that it is told, and, where `learn` is
+    true, by what the answers' rate-limit fields say and by their 429s.
+
+    `lease` (seconds) is for how long a call may hold one of a limited number of places.
+    """
+
+    limits: tuple[Limit, ...] = ()
+    learn: bool = True
+    lease: float = 120.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "lease")

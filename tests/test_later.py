@@ -1,0 +1,121 @@
+"""Facts that are made out only when somebody looks: nobody can tell the difference."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from failwell.errors import BadRequestError
+from failwell.later import Later
+from failwell.model import Failure, Issue, Kind, whole
+from failwell.policy import evidence
+from failwell.testing import answer
+from samples import OWN, post
+
+SECRET = "tok-5f0c55d4c0b9"
+AT_ONCE = Failure(
+    kind=Kind.BAD_REQUEST,
+    message="no",
+    details_json=b'["a"]',
+    issues=(Issue(message="a"),),
+    body=b"{}",
+)
+SAME = pytest.mark.parametrize(
+    "same", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), whole]
+)
+
+
+def late(made: list[str]) -> Failure:
+    """The same failure, whose long facts note in `made` that they were made out."""
+
+    def later(name: str) -> Any:
+        def make() -> Any:
+            made.append(name)
+            return getattr(AT_ONCE, name)
+
+        return Later(make)
+
+    return Failure(
+        kind=Kind.BAD_REQUEST,
+        message="no",
+        details_json=later("details_json"),
+        issues=later("issues"),
+        body=later("body"),
+    )
+
+
+def echo() -> Failure:
+    """What is kept of an answer that shows the request's own credential everywhere."""
+    details = [{"path": "a", "message": SECRET, "value": SECRET}]
+    reply = answer(400, {"error": {"code": "bad_input", "message": "no", "details": details}})
+    request = post(headers={"Authorization": f"Bearer {SECRET}"})
+    verdict = evidence.judge(OWN, request, reply)
+    assert verdict is not None
+    return verdict.failure
+
+
+def test_nothing_is_made_out_before_somebody_looks() -> None:
+    """The short facts are there at once; each long one is made once, when it is asked for."""
+    made: list[str] = []
+    error = BadRequestError(late(made))
+    assert (error.kind, error.message, str(error), error.code) == ("bad_request", "no", "no", None)
+    assert made == []
+    assert (error.body, error.body) == ("{}", "{}")
+    assert made == ["body"]
+    assert (error.details, error.issues) == (["a"], AT_ONCE.issues)
+    assert made == ["body", "details_json", "issues"]
+    assert error.failure == AT_ONCE
+    assert len(made) == 3
+
+
+@SAME
+def test_it_is_the_same_failure(same: Callable[[Failure], Failure]) -> None:
+    """Equal, with one hash and one text, copied and pickled like one that was whole at once."""
+    for failure in (late([]), same(late([]))):
+        assert failure == AT_ONCE
+        assert failure in [AT_ONCE]
+        assert failure == late([])
+        assert failure != msgspec.structs.replace(AT_ONCE, body=b"")
+        assert hash(failure) == hash(AT_ONCE)
+        assert repr(failure) == repr(AT_ONCE)
+
+
+def test_a_fact_can_be_replaced_before_it_was_made_out() -> None:
+    """What is put in its place counts, and the others are still made out."""
+    failure = msgspec.structs.replace(late([]), issues=(), message="other")
+    assert (failure.issues, failure.message, failure.body) == ((), "other", b"{}")
+
+
+def test_the_exception_hands_out_plain_facts() -> None:
+    """msgspec's own functions, which see through every property, see whole facts in it."""
+    error = BadRequestError(late([]))
+    assert msgspec.to_builtins(error.failure) == msgspec.to_builtins(AT_ONCE)
+    assert error.failure is error.failure
+    assert whole(AT_ONCE) is AT_ONCE
+
+
+def test_what_waits_is_in_no_text_and_no_pickle() -> None:
+    """Before anybody has looked, what is to be scrubbed is hidden from every way of looking."""
+    shown = [
+        repr(echo()),
+        repr(vars(BadRequestError(echo()))),
+        pickle.dumps(echo()).decode("latin-1"),
+    ]
+    shown += [repr(getattr(echo(), name)) for name in Failure.__struct_fields__]
+    assert all(SECRET not in text for text in shown)
+    assert "[redacted]" in shown[0]
+
+
+def test_a_request_that_changes_later_changes_nothing() -> None:
+    """The secrets are those that were sent, whatever becomes of the request's own fields."""
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    reply = answer(400, {"error": {"code": "bad_input", "message": "no", "details": [SECRET]}})
+    verdict = evidence.judge(OWN, post(headers=headers), reply)
+    headers.clear()
+    assert verdict is not None
+    assert SECRET not in repr(verdict.failure)
