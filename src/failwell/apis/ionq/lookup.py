@@ -36,15 +36,18 @@ _ENDINGS = {
 
 
 def tag(sent: Sent, word: str) -> bytes | None:
-    """The body of a new job with this word as its tag; None where it has one already, or no room,
-    or is no job. All else in it stays as it is, to the byte."""
+    """The body of a new job with this word as its tag; None where there is no room for it, or where
+    it is no job. A tag that came along with the metadata of another job gives way: by that one, the
+    other job would be found. All else stays as it is, to the byte."""
     if not _is_new_job(sent):
         return None
     members = _members(sent.body or b"")
     held = None if members is None else _members(members.get("metadata", b"null"))
-    if members is None or held is None or TAG in held or len(held) >= MOST_METADATA:
+    if members is None or held is None:
         return None
     held[TAG] = msgspec.Raw(msgspec.json.encode(word))
+    if len(held) > MOST_METADATA:
+        return None
     return msgspec.json.encode({**members, "metadata": held})
 
 
@@ -65,7 +68,7 @@ def request(sent: Sent) -> tuple[str, str] | None:
     ended = _ended(sent)
     if ended is not None:
         return "GET", ended[0]
-    if not _is_new_job(sent) or _tag(sent) is None:
+    if sent.tag is None or not _is_new_job(sent):
         return None
     backend = _read(sent.body).get("backend")
     target = f"&target={quote(backend, safe='')}" if isinstance(backend, str) else ""
@@ -82,8 +85,7 @@ def record(sent: Sent, answer: Response) -> dict[str, Any] | None:
     shown, ended = _read(answer.body), _ended(sent)
     if ended is not None:
         return shown if shown.get("status") == ended[1] else None
-    word = _tag(sent)
-    return None if word is None else job_with(word, shown)
+    return None if sent.tag is None else job_with(sent.tag, shown)
 
 
 def job_with(word: str, page: dict[str, Any]) -> dict[str, Any] | None:
@@ -100,10 +102,6 @@ def tag_of(job: dict[str, Any]) -> str | None:
     metadata = job.get("metadata")
     word = cast("dict[str, Any]", metadata).get(TAG) if isinstance(metadata, dict) else None
     return word if isinstance(word, str) and word else None
-
-
-def _tag(sent: Sent) -> str | None:
-    return sent.tag or tag_of(_read(sent.body))
 
 
 def _is_new_job(sent: Sent) -> bool:

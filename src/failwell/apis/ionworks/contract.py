@@ -8,10 +8,7 @@ ours and the entry says so.
 
 from __future__ import annotations
 
-import msgspec
-
-from failwell.apis.ionworks.exceptions import BY_KIND, CIRCUIT_ERROR, DEADLINE_ERROR
-from failwell.apis.ionworks.lookup import BY_NAME, TWIN
+from failwell.apis.ionworks.exceptions import BY_KIND, DEADLINE_ERROR
 from failwell.apis.ionworks.lookup import BY_NAME, EXISTING
 from failwell.contract import Code, Contract, Idempotency, RequestIds, Retry
 from failwell.dialects.flat import Flat

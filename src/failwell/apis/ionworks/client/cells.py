@@ -38,7 +38,9 @@ def delete(room: str, identifier: str) -> Operation[None]:
     yield from Ask("DELETE", path(room, identifier))
 
 
-def listed(where: str, cls: type[T], asked: dict[str, str], key: str = "items") -> Operation[Page[T]]:
+def listed(
+    where: str, cls: type[T], asked: dict[str, str], key: str = "items"
+) -> Operation[Page[T]]:
     """A page of records."""
     response, _ = yield from Ask("GET", where, params=asked)
     return answered.page(response, cls, key)

@@ -90,7 +90,9 @@ def _direction(series: Columns) -> Iterator[Issue]:
 
 def _vote(currents: Sequence[Any], voltages: Sequence[Any]) -> bool | None:
     """Whether the current of this step is signed right; None where it does not tell."""
-    pairs = [(i, u) for i, u in zip(currents, voltages, strict=True) if _is_known(i) and _is_known(u)]
+    pairs = [
+        (i, u) for i, u in zip(currents, voltages, strict=True) if _is_known(i) and _is_known(u)
+    ]
     if len(pairs) < 2:
         return None
     total, change = sum(current for current, _ in pairs), pairs[-1][1] - pairs[0][1]

@@ -102,7 +102,7 @@ def begin_or_get(plan: Draft) -> Operation[Begun | CellMeasurement]:
     try:
         return (yield from begin(plan))
     except ConflictError as conflict:
-        there = (yield from _existing(plan, conflict))
+        there = yield from _existing(plan, conflict)
         if there is None:
             raise
         return there
@@ -110,7 +110,9 @@ def begin_or_get(plan: Draft) -> Operation[Begun | CellMeasurement]:
 
 def _existing(plan: Draft, conflict: ConflictError) -> Operation[CellMeasurement | None]:
     details = conflict.details
-    identifier = cast("dict[str, Any]", details).get("existing_id") if isinstance(details, dict) else None
+    identifier = (
+        cast("dict[str, Any]", details).get("existing_id") if isinstance(details, dict) else None
+    )
     if not isinstance(identifier, str):
         return None
     response, _ = yield from Ask("GET", path(MEASUREMENTS, identifier))

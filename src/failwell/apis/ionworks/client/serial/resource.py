@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TypeVar
 
 import msgspec
@@ -48,5 +49,6 @@ class Resource:
             Pending(self._line.api, job_id, job, timeout, bears, tag=number)
             for number, (job_id, job) in enumerate(jobs)
         ]
-        ended = as_completed(pending, verbose=verbose, write=print if verbose else None)
-        return sorted(ended, key=lambda finished: int(finished.tag))
+        write = print if verbose else None
+        with closing(as_completed(pending, verbose=verbose, write=write)) as ends:
+            return sorted(ends, key=lambda finished: int(finished.tag))
