@@ -1,7 +1,8 @@
 """`python -m bench [calls] [errors] [imports] [server]`: measure, print, keep it in README.md.
 
-`python -m bench faults`, by itself, runs the heavier faults. Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
-a busy machine is no mistake in the code.
+Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
+a busy machine is no mistake in the code. `python -m bench faults`, which counts and does not
+measure, is run by name only.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failwell.model import Headers, Outcome, Request, Response
+from failwell.model import Headers, Outcome, Response
 from failwell.policy.idempotency import Stored
 from failwell.policy.intents import (
     KEPT_ANSWER,
