@@ -52,7 +52,7 @@ def test_fair_weather(folder: Path) -> None:
     done = demo("--plain", "--faults", "none", "--files", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
     told = summary(done.stdout)
-    assert {name: count for name, count in told.items() if count} == {"files": 3, "calls": 14}
+    assert {name: count for name, count in told.items() if count} == {"files": 3, "calls": 14, "surfaced": 1}
     assert list(told)[-2:] == ["duplicates", "lost"]
     for name in (GOOD, OTHER):
         priced = rf"^Toolpath +{name} +priced .*\$\d+\.\d\d, \d+:\d\d min *$"
