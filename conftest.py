@@ -52,6 +52,27 @@ async def _lost(request: Request) -> Response:
     return Response()
 
 
+class _Specs:
+    """Records whose names are taken once."""
+
+    def __init__(self) -> None:
+        self._made: list[dict[str, Any]] = []
+
+    async def create(self, request: Request) -> Response:
+        sent = await request.json()
+        for record in self._made:
+            if record["name"] == sent["name"]:
+                details = {"existing_id": record["id"]}
+                error = {"code": "taken", "message": "The name is in use", "details": details}
+                return JSONResponse({"error": error}, 409)
+        self._made.append({"id": f"spec{len(self._made) + 1:04}", **sent})
+        return JSONResponse(self._made[-1], 201)
+
+    async def read(self, request: Request) -> Response:
+        found = next(one for one in self._made if one["id"] == request.path_params["id"])
+        return JSONResponse(found)
+
+
 class _Flaky:
     asked = 0
 
@@ -107,8 +128,10 @@ async def _lifespan(_: Starlette) -> AsyncIterator[None]:
 
 
 def _example() -> Starlette:
-    session = _Session()
+    session, specs = _Session(), _Specs()
     routes = [
+        Route("/specs", specs.create, methods=["POST"]),
+        Route("/specs/{id}", specs.read),
         Route("/token", session.refresh, methods=["POST"]),
         Route("/me", session.read),
         Route("/parts/lost-answer", _lost, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [errors] [imports] [server]`: measure, print, keep it in README.md.
+"""`python -m bench [calls] [errors] [imports] [server] [policies]`: measure, print, keep it in README.md.
 
 Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
 a busy machine is no mistake in the code. `python -m bench faults`, which counts and does not
@@ -21,6 +21,7 @@ MEASURES = {
     "errors": errors.tables,
     "imports": imports.tables,
     "server": server.tables,
+    "policies": policies.tables,
 }
 PACKAGES = (
     "failwell", "httpx2", "msgspec", "httpx", "httpx-retries", "httpware", "clientwright",
@@ -77,8 +78,9 @@ def _figures(row: Row) -> str:
 
 def _judged(row: Row) -> str:
     if row.target is None:
-        return row.note
-    return f"≤ {row.target:g} " + ("met" if row.ratio <= row.target else "**missed**")
+        return row.note or row.detail
+    verdict = "met" if row.ratio <= row.target else "**missed**"
+    return f"≤ {row.target:g} {verdict}" + (f"; {row.detail}" if row.detail else "")
 
 
 def _keep(lines: list[str]) -> None:

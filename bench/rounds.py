@@ -29,13 +29,15 @@ class Case:
 @dataclass(frozen=True)
 class Row:
     """What was measured of one case: the median of its ratios to the bare case of the same round,
-    and the median time of one run in microseconds. A case that was not run has a note instead."""
+    and the median time of one run in microseconds. A case that was not run has a note instead;
+    `detail` says more of one that was."""
 
     name: str
     ratio: float = 0.0
     micros: float = 0.0
     target: float | None = None
     note: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     where it is not transient: an API's retry rule may cover what will usually repeat. `charges`
     says whether what fails so costs money all the same; None where the API does not say.
 
-    Raises `ValueError` for a `max_retries` below 0.
+    Raises `ValueError` for a `max_retries` below 0, and for a `kind` or `proves` that is no word of
+    `Kind` or `Outcome`.
     """
 
     code: str
@@ -74,6 +75,10 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.max_retries is not None:
             require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
+        if self.kind is not None:
+            msgspec.structs.force_setattr(self, "kind", Kind(self.kind))
+        if self.proves is not None:
+            msgspec.structs.force_setattr(self, "proves", Outcome(self.proves))
 
 
 REPLAYED = frozenset(
@@ -313,14 +318,14 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `codes` is its catalogue. `unlisted` is what a 4xx in the API's own envelope proves when its
     code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
-    is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests
-    only, so that one that was cut short did nothing. `exceptions` puts an API's own classes in
-    the places of failwell's, `deadline_error` in that of `DeadlineExceededError`, `circuit_error` in
-    that of `CircuitOpenError`; each must derive from the class it stands for. `retry` is the API's
-    published rule, for clients that are given none. `look_up` says how to find out what became of a write, `existing`
-    what a 409 tells of the record that is there already. `renew_on` are the codes of a 401 that a fresh credential cures;
-    none stands for all. `support` is the address or page of those who can look a request
-    id up.
+    is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests only,
+    so that one that was cut short did nothing. `exceptions` puts an API's own classes in the places
+    of failwell's, `deadline_error` in that of `DeadlineExceededError`, `circuit_error` in that of
+    `CircuitOpenError`; each must derive from the class it stands for. `retry` is the API's
+    published rule, for clients that are given none. `look_up` says how to find out what became of a
+    write, `existing` what a 409 tells of the record that is there already. `renew_on` are the codes
+    of a 401 that a fresh credential cures; none stands for all. `support` is the address or page of
+    those who can look a request id up.
     """
 
     name: str

@@ -49,6 +49,7 @@ def dump_retry_after(seconds: float) -> str:
     return str(math.ceil(min(max(seconds, 0.0), LONGEST)))
 
 
+@lru_cache(maxsize=256)
 def dump_rate_limit_policy(name: str, limit: int, seconds: float) -> str:
     """One policy of the `RateLimit-Policy` field: so many requests in so many seconds.
 

@@ -8,6 +8,9 @@ import os
 def minted() -> str:
     """A new id: a random UUID (RFC 9562 version 4), spelled without the `uuid` module, which takes
     longer than the rest of making a call ready."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    d = os.urandom(16).hex()
+    return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANT[d[16]]}{d[17:20]}-{d[20:]}"
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The digit that holds the variant, by the random one in its place."""

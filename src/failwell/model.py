@@ -276,8 +276,11 @@ for _name, _field in _LONG.items():
 
 def whole(failure: Failure) -> Failure:
     """The same facts with none to come `Later`, which msgspec's own functions could not read."""
-    facts = {name: field.__get__(failure) for name, field in _LONG.items()}
-    made = {name: fact.look() for name, fact in facts.items() if type(fact) is Later}
+    made = {
+        name: fact.look()
+        for name, field in _LONG.items()
+        if type(fact := field.__get__(failure)) is Later
+    }
     return msgspec.structs.replace(failure, **made) if made else failure
 
 

@@ -38,6 +38,7 @@ _TRIO = re.compile(
     r"(?:x-)?rate-?limit-(limit|remaining|reset)(?:-([a-z0-9]{1,32}))?", re.IGNORECASE
 )
 _YEAR = 366 * 86400.0
+_LONGEST_SPAN = 10 * _YEAR
 
 
 def parse_quotas(fields: Mapping[str, str], now: float) -> tuple[Quota, ...]:
@@ -82,17 +83,17 @@ def _trios(fields: Mapping[str, str], now: float) -> Iterator[Quota]:
 
 
 def _reset(text: str | None, answered: float) -> tuple[float | None, bool]:
-    """Seconds from the answer to the reset. An epoch time is one that lies within a year of the
-    answer's own; what does not is a span."""
+    """Seconds from the answer to the reset. What is no span of time in any quota is an epoch time;
+    one that lies years ahead says nothing."""
     value = _number(text)
     if value is None:
         return _span(text or ""), True
     exact = "." in (text or "")
-    if abs(value - answered) < _YEAR:
-        return max(value - answered, 0.0), exact
-    if abs(value / 1000 - answered) < _YEAR:
-        return max(value / 1000 - answered, 0.0), True
-    return min(value, LONGEST), exact
+    if value < _LONGEST_SPAN:
+        return min(value, LONGEST), exact
+    is_milliseconds = value > 1000 * _LONGEST_SPAN
+    left = (value / 1000 if is_milliseconds else value) - answered
+    return (max(left, 0.0) if left < _YEAR else None), exact or is_milliseconds
 
 
 def _span(text: str) -> float | None:

@@ -43,8 +43,8 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 
     It opens after `failures` attempts in a row that failed, or where of at least `minimum`
     attempts in `window` at least `ratio` did; an attempt that took longer than `slow` counts as
-    failed. It stays open for `open_for`, doubled each time that the one probe after it fails, at
-    most `longest`. A probe that is not heard of for `probe` is given up.
+    failed. It stays open for `open_for`, a quarter longer each time that the one probe after it
+    fails, at most `longest`. A probe that is not heard of for `probe` is given up.
 
     `on_open="wait"` queues a call behind the probe; "raise" fails it at once. Left out, a call
     that has a deadline waits, and so does a retry; any other call fails at once.

@@ -9,15 +9,16 @@ import msgspec
 import pytest
 
 from failwell.actions import Action, Flow, Update, Wait
+from failwell.contract import Code, Contract
 from failwell.drive import Rim, adrive, drive
-from failwell.flows.admission import Refusal, enter, leave, path_of
-from failwell.flows.gate import CALM, Gate, Leave, Pass
+from failwell.flows.admission import Refusal, enter, leave
+from failwell.flows.gate import CALM, Gate, Leave, Pass, path_of
 from failwell.model import Kind, Reply, Request
 from failwell.policy.evidence import judge
 from failwell.settings import Breaker, Budget, Governor, Limit
 from failwell.stores.memory import MemoryStore
 from failwell.testing import Clock, answer, recorded
-from samples import OWN, lost, own, request
+from samples import OWN, html, lost, own, request
 
 GATE = Gate(key="k", budget=Budget(), breaker=Breaker(), governor=Governor())
 GET = request("GET")
@@ -45,8 +46,15 @@ class World:
         flow = enter(self.gate, GET, self.clock(), ends, longest, is_retry=is_retry)
         return self.run(flow)[0]
 
-    def leave(self, passed: Pass, reply: Reply | None, *, retries: bool = False) -> bool:
-        verdict = None if reply is None else judge(OWN, GET, reply)
+    def leave(
+        self,
+        passed: Pass,
+        reply: Reply | None,
+        *,
+        retries: bool = False,
+        contract: Contract = OWN,
+    ) -> bool:
+        verdict = None if reply is None else judge(contract, GET, reply)
         result: bool = self.run(
             leave(self.gate, GET, passed, reply, verdict, 0.1, retries=retries)
         )
@@ -153,16 +161,20 @@ def test_a_place_that_is_of_no_use_is_given_back() -> None:
         (own(429, "busy"), True),
         (own(503, "engine"), False),
         (own(500, "internal"), False),
+        (own(500, "doomed"), True),
+        (html(501), False),
         (lost(), False),
         (lost(kind=Kind.BAD_REQUEST, sent=False), None),
         (None, None),
     ],
 )
 def test_one_attempt_is_one_signal(reply: Reply | None, health: bool | None) -> None:
-    """A 5xx and a fault speak against the origin; a 4xx and a 429 are answers; a request that
-    could not be built says nothing."""
+    """A 5xx and a fault speak against the origin; a 4xx and a 429 are answers, and a 5xx that the
+    contract calls permanent; a request that could not be built says nothing."""
+    doomed = Code(code="doomed", status=500, transient=False, max_retries=1)
+    contract = msgspec.structs.replace(OWN, codes=(*OWN.codes, doomed))
     world = World()
-    world.leave(Pass(calm=False), reply)
+    world.leave(Pass(calm=False), reply, contract=contract)
     (told,) = (action.change for action in world.log if isinstance(action, Update))
     assert isinstance(told, Leave)
     assert told.health is health
@@ -188,7 +200,7 @@ def test_a_slow_answer_is_a_failure_where_that_was_asked_for() -> None:
 )
 def test_a_path_is_read_off_any_address(url: str, path: str) -> None:
     """Text will do."""
-    assert path_of(Request(method="GET", url=url)) == path
+    assert path_of(url) == path
 
 
 def _story(gate: Gate, clock: Clock) -> Flow[list[Any]]:

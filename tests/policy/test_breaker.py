@@ -87,15 +87,17 @@ def test_one_probe_at_a_time() -> None:
     assert closed == HEALTHY
 
 
-def test_each_failed_probe_doubles_the_time() -> None:
-    """0.5 s, 1 s, 2 s and so on up to 30 s."""
+def test_each_failed_probe_makes_it_longer() -> None:
+    """By a quarter, up to 30 s: who waits is back within a quarter of the outage, or 30 s."""
     settings, circuit, now, spans = Breaker(), opened(), NOW, []
-    for _ in range(9):
+    for _ in range(40):
         spans.append(circuit.span)
+        assert circuit.span <= max(0.5, 0.25 * (now - NOW) + 0.5)
         now += circuit.span
         probed = probe(circuit, settings, now)
         circuit = breaker.fail(probed, settings, now, probing=True, cause="503")
-    assert spans == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert spans[:4] == [0.5, 0.625, 0.78125, 0.9765625]
+    assert spans[-1] == 30
 
 
 def test_a_probe_that_is_given_up_is_followed_by_another() -> None:

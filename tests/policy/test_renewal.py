@@ -19,6 +19,7 @@ from failwell.policy.renewal import (
     Claim,
     Fall,
     Land,
+    Meet,
     Mine,
     Put,
     Read,
@@ -105,6 +106,8 @@ def test_a_token_that_is_refused_while_it_is_young_is_not_replaced() -> None:
     assert isinstance(claim(spent=NEW.digest, at=DAY + 0.5)(record, 1.0).answer, Barred)
     assert claim(spent=NEW.digest, at=DAY + YOUNG)(record, 1.0).answer == Mine()
     assert claim(spent=NEW.digest, at=DAY - 1.0)(record, 1.0).answer == Mine()
+    brief = Standing(token=msgspec.structs.replace(NEW, got_at=DAY, expires_at=DAY + 0.2))
+    assert claim(spent=NEW.digest, at=DAY + 0.5)(brief, 1.0).answer == Mine()
 
 
 def test_a_token_that_is_put_forgets_the_failures() -> None:
@@ -112,6 +115,27 @@ def test_a_token_that_is_put_forgets_the_failures() -> None:
     record = after(claim("a"), Fall(holder="a", why="it is down"), Put(NEW))
     assert claim(spent=NEW.digest)(record, 100.0).answer == Mine()
     assert Read()(record, 100.0).answer == Standing(token=NEW)
+
+
+@pytest.mark.parametrize(
+    ("ours", "kept", "stays"),
+    [
+        (None, NEW, NEW),
+        (OLD, None, None),
+        (OLD, NEW, NEW),
+        (Token("mine", got_at=2.0), None, Token("mine", got_at=2.0)),
+        (Token("mine", got_at=2.0), NEW, Token("mine", got_at=2.0)),
+        (Token("mine", got_at=2.0), Token("theirs", got_at=3.0), Token("theirs", got_at=3.0)),
+    ],
+)
+def test_of_two_tokens_the_later_one_stays(
+    ours: Token | None, kept: Token | None, stays: Token | None
+) -> None:
+    """A process that looks at the token of the others takes it, unless it has a newer one."""
+    step = Meet(ours)(Standing(token=kept), 1.0)
+    assert step.answer == stays
+    assert step.record is not None
+    assert step.record.token == stays
 
 
 @pytest.mark.parametrize(

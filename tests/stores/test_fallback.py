@@ -22,11 +22,11 @@ from failwell.stores.valkey import ValkeyStore
 from failwell.testing import Add, Clock, Look
 
 
-class Moody(MemoryStore):
+class Moody:
     """A store that is away when it is told to be."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+        self._store = MemoryStore(clock)
         self.away = False
         self.asked = 0
 
@@ -34,7 +34,7 @@ class Moody(MemoryStore):
         self.asked += 1
         if self.away:
             raise StoreError("moody: it is away")
-        return super().update(key, change)
+        return self._store.update(key, change)
 
 
 class Both:
@@ -122,7 +122,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def corrupt(path: Path) -> Iterator[None]:
-    """The file is overwritten."""
+    """The file was overwritten, by the time that it is opened anew."""
     path.write_bytes(b"this is no database" * 1000)
     for name in ("-wal", "-shm"):
         path.with_name(path.name + name).unlink(missing_ok=True)
@@ -135,11 +135,13 @@ def test_a_real_file_that_cannot_be_used(
 ) -> None:
     """Locked or corrupt: the process goes on, and logs one line."""
     path = tmp_path / "shared.db"
-    SQLiteStore(str(path)).update("other", Add())
-    store = SQLiteStore(str(path))
+    store = SQLiteStore(str(path), timeout=0.2)
+    store.update("other", Add())
     local = MemoryStore()
     fallback = FallbackStore(store, local)
+    store.before_fork()
     with broken(path), caplog.at_level(logging.ERROR, logger="failwell"):
+        store.after_fork_in_parent()
         for _ in range(20):
             fallback.update("k", Add())
     assert local.update("k", Look())[0].count == 20

@@ -75,8 +75,8 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         The contract's look-up is left out: its answer is not in the shape that the caller waits
         for. What is unknown stays unknown here, and a `Client` of the same contract settles it.
         """
-        if contract.look_up is not None:
-            contract = msgspec.structs.replace(contract, look_up=None)
+        if contract.look_up is not None or contract.existing is not None:
+            contract = msgspec.structs.replace(contract, look_up=None, existing=None)
         rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store)
         return cls(contract=contract, policy=policy.under(contract), rim=rim)
 

@@ -33,19 +33,23 @@ def enter(
     longest: float | None,
     *,
     is_retry: bool,
+    asked: Pass | Stay | None = None,
 ) -> Flow[tuple[Pass | Refusal, float]]:
-    """Through the gate, after as many waits as that takes; or why not, and the time.
+    """Through the gate, after as many waits as that takes; or why not, and the time. `asked` is
+    the gate's answer, where it was asked already.
 
     Nobody waits past `ends` (monotonic seconds), nor, where that is None, more than `longest`
     seconds.
     """
     until = now + (_LONGEST if longest is None else longest) if ends is None else ends
-    path = path_of(request)
     ticket: Ticket | None = None
     number, counted = None, is_retry
     while True:
-        ask = Enter(gate, request.method, path, until - now, counted, ticket, number)
-        answer, now = yield from Update(gate.key, ask)
+        if asked is None:
+            ask = Enter(gate, request.method, request.url, until - now, counted, ticket, number)
+            answer, now = yield from Update(gate.key, ask)
+        else:
+            answer, asked = asked, None
         counted = True
         if isinstance(answer, Pass):
             if answer.wait <= 0:
@@ -92,7 +96,7 @@ def leave(
     told = Leave(
         gate,
         request.method,
-        path_of(request),
+        request.url,
         elapsed if isinstance(reply, Response) else None,
         health,
         passed.ticket,
@@ -105,14 +109,6 @@ def leave(
     )
     granted, _ = yield from Update(gate.key, told)
     return granted
-
-
-def path_of(request: Request) -> str:
-    """The path of a request's address, whatever the HTTP library keeps that in."""
-    raw = getattr(request.url, "raw_path", None)
-    if raw is not None:
-        return str(raw, "ascii", "replace").partition("?")[0]
-    return "/" + str(request.url).partition("://")[2].partition("?")[0].partition("/")[2]
 
 
 def _is_over(answer: Stay, gate: Gate, ends: float | None, *, is_retry: bool) -> bool:
@@ -130,14 +126,15 @@ def _is_over(answer: Stay, gate: Gate, ends: float | None, *, is_retry: bool) ->
 
 def _back_out(gate: Gate, request: Request, ticket: Ticket | None) -> Flow[None]:
     if ticket is not None:
-        given = Leave(gate, request.method, path_of(request), None, None, ticket)
+        given = Leave(gate, request.method, request.url, None, None, ticket)
         yield from Update(gate.key, given)
 
 
 def _health(
     gate: Gate, reply: Reply | None, verdict: Verdict | None, elapsed: float
 ) -> bool | None:
-    """Whether the origin is well, as far as this attempt shows; a 4xx is an answer like others."""
+    """Whether the origin is well, as far as this attempt shows; a 4xx is an answer like others, and
+    so is a 5xx by which the API itself says that this very request will fail again."""
     if reply is None:
         return None
     if isinstance(reply, Fault):
@@ -145,7 +142,10 @@ def _health(
     slow = None if gate.breaker is None else gate.breaker.slow
     if slow is not None and elapsed > slow:
         return False
-    return reply.status < 500 and (verdict is None or verdict.failure.kind is not Kind.BAD_RESPONSE)
+    if verdict is None:
+        return reply.status < 500
+    is_answer = reply.status < 500 or (verdict.own and verdict.failure.transient is False)
+    return is_answer and verdict.failure.kind is not Kind.BAD_RESPONSE
 
 
 def _cause(verdict: Verdict) -> str:

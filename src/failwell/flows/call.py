@@ -27,7 +27,7 @@ from failwell.flows.account import (
 )
 from failwell.flows.admission import Refusal, enter, leave
 from failwell.flows.existing import is_clash, twin
-from failwell.flows.gate import Gate, Pass
+from failwell.flows.gate import Gate, Pass, Stay
 from failwell.flows.lookup import Sighting, look_up, shown
 from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Response
 from failwell.policy import deadline, evidence
@@ -35,7 +35,7 @@ from failwell.policy.evidence import Verdict
 from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
 from failwell.tokens import RefreshError
 
-__all__ = ["KEPT_BODY", "Done", "Terms", "broken_off", "call"]
+__all__ = ["KEPT_BODY", "Begun", "Done", "Terms", "broken_off", "call", "went_well"]
 
 T = TypeVar("T")
 
@@ -70,43 +70,59 @@ class Done(msgspec.Struct, frozen=True):
     how: How = "answered"
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A call whose first attempt was made before its flow: how that was let through, what came of
+    it (`reply`, None where it was not sent), when it was sent and when it was over, in monotonic
+    seconds."""
+
+    passed: Pass | Stay
+    reply: Reply | None = None
+    at: float = 0.0
+    over: float = 0.0
+
+
 def call(
     request: Request,
     terms: Terms,
     now: float,
     outcome: Outcome | None = None,
     age: float = 0.0,
+    begun: Begun | None = None,
 ) -> Flow[Done]:
     """The answer below 400, or an exception that says what became of the call.
 
     `now` is in monotonic seconds; `outcome` is what is already known of the call, where it was
-    begun before, `age` seconds ago.
+    begun before, `age` seconds ago. A rim for which most calls go well may make the first attempt
+    itself, and hand over what is `begun` where that did not go well.
 
     Raises `FailwellError`, of the class that the contract gives to the failure's kind;
     `CircuitOpenError` where the API is down and nothing was sent.
     """
     contract, gate = terms.contract, terms.gate
     story = _Story(request, terms, now - age, outcome)
-    passed: Pass | Refusal | None = None
+    passed: Pass | Stay | Refusal | None = None
+    reply: Reply | None = None
     while True:
-        if gate is not None:
-            way_in = enter(
-                gate, request, now, terms.ends, story.longest, is_retry=bool(story.attempts)
-            )
-            passed, now = yield from _watched(way_in, story)
-            if type(passed) is Refusal:
-                yield from _held_back(story, passed, now)
-        began = now
-        send = Send(request, len(story.attempts) + 1, deadline.left(terms.ends, now))
-        try:
-            reply, now = yield from send
-        except GeneratorExit:
-            raise
-        except BaseException as interruption:
-            leave_word(interruption, contract, request)
-            if gate is not None and isinstance(passed, Pass) and not passed.calm:
-                yield from leave(gate, request, passed, None, None, 0.0, retries=False)
-            raise
+        if begun is not None and begun.reply is not None:
+            passed, reply, began, now = begun.passed, begun.reply, begun.at, begun.over
+        else:
+            if gate is not None:
+                asked = None if begun is None else begun.passed
+                passed, now = yield from _watched(_way_in(story, gate, now, asked), story)
+                if type(passed) is Refusal:
+                    yield from _held_back(story, passed, now)
+            began = now
+            send = Send(request, len(story.attempts) + 1, deadline.left(terms.ends, now))
+            try:
+                reply, now = yield from send
+            except GeneratorExit:
+                raise
+            except BaseException as interruption:
+                leave_word(interruption, contract, request)
+                if gate is not None and isinstance(passed, Pass) and not passed.calm:
+                    yield from leave(gate, request, passed, None, None, 0.0, retries=False)
+                raise
+        begun = None
         verdict = evidence.judge(contract, request, reply)
         if verdict is None:
             assert isinstance(reply, Response)
@@ -131,6 +147,22 @@ def call(
             yield from _ended(story, decision.why, now)
         else:
             now = yield from _paused(story, decision)
+
+
+def _way_in(
+    story: _Story, gate: Gate, now: float, asked: Pass | Stay | None
+) -> Flow[tuple[Pass | Refusal, float]]:
+    terms, is_retry = story.terms, bool(story.attempts)
+    return enter(
+        gate, story.request, now, terms.ends, story.longest, is_retry=is_retry, asked=asked
+    )
+
+
+def went_well(terms: Terms, request: Request, reply: Reply) -> bool:
+    """Whether an attempt that was let through calmly went well, so that nothing is to be told."""
+    if type(reply) is not Response or reply.metered:
+        return False
+    return reply.status < 400 and evidence.judge(terms.contract, request, reply) is None
 
 
 class _Story:

@@ -70,13 +70,25 @@ _FRESH = Standing()
 _COUNTING = Budget()
 
 
+def path_of(url: object) -> str:
+    """The path of an address, whatever the HTTP library keeps that in; asked for only where a
+    quota is known, for to spell an address out takes time."""
+    raw = getattr(url, "raw_path", None)
+    if raw is not None:
+        return str(raw, "ascii", "replace").partition("?")[0]
+    text = str(url).partition("?")[0]
+    if "://" in text:
+        text = text.partition("://")[2].partition("/")[2]
+    return "/" + text.lstrip("/")
+
+
 class Enter(msgspec.Struct, frozen=True):
     """May this attempt go? `left` is how many seconds the call has; `counted` says that it is in
     the ledger already, and `ticket` that it has its place in the quota."""
 
     gate: Gate
     method: str
-    path: str
+    url: object
     left: float | None = None
     counted: bool = False
     ticket: Ticket | None = None
@@ -103,7 +115,7 @@ class Enter(msgspec.Struct, frozen=True):
         ticket, wait = self.ticket, 0.0
         if asks_quota and ticket is None:
             assert gate.governor is not None
-            route = governor.route_of(self.method, self.path)
+            route = governor.route_of(self.method, path_of(self.url))
             traffic, answer = governor.take(
                 traffic, gate.governor, route, now, self.left, self.number
             )
@@ -148,7 +160,7 @@ class Leave(msgspec.Struct, frozen=True):
 
     gate: Gate
     method: str
-    path: str
+    url: object
     took: float | None
     health: bool | None
     ticket: Ticket | None = None
@@ -165,12 +177,18 @@ class Leave(msgspec.Struct, frozen=True):
 
     def __call__(self, record: Standing | None, now: float) -> Step[Standing, bool]:
         standing = record or _FRESH
-        ledger, granted = self._ledger(standing.ledger, now)
-        after = Standing(ledger, self._circuit(standing.circuit, now), self._traffic(standing, now))
+        circuit = self._circuit(standing.circuit, now)
+        ledger, granted = self._ledger(standing.ledger, circuit, now)
+        after = Standing(ledger, circuit, self._traffic(standing, now))
         return Step(after, granted, KEPT)
 
-    def _ledger(self, ledger: Ledger, now: float) -> tuple[Ledger, bool]:
+    def _ledger(self, ledger: Ledger, circuit: Circuit, now: float) -> tuple[Ledger, bool]:
+        """The ledger, and whether a retry is granted. One that something else holds back is not
+        charged: the governor paces it after a 429, the probe of an open circuit goes first."""
         if not self.retries or self.gate.budget is None:
+            return ledger, True
+        is_paced = self.refused and self.gate.governor is not None
+        if is_paced or (circuit.opened is not None and not self.probing):
             return ledger, True
         more = budget.retry(ledger, self.gate.budget, now)
         return (ledger, False) if more is None else (more, True)
@@ -191,11 +209,11 @@ class Leave(msgspec.Struct, frozen=True):
             return traffic
         if self.took is None:
             return governor.landed(traffic, self.ticket)
-        route = governor.route_of(self.method, self.path) if self.quotas else ""
+        route = governor.route_of(self.method, path_of(self.url))
         counting = self.gate.budget or _COUNTING
         traffic = governor.answered(
             traffic, settings, self.ticket, route, self.quotas, self.took, now,
-            counted=not self.refused,
+            counted=not self.refused, well=self.health is True,
             ghosts=budget.made_since(standing.ledger, counting, now - self.took),
         )  # fmt: skip
         if self.refused and settings.learn and not self.quotas:

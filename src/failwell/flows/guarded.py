@@ -15,7 +15,7 @@ from failwell.actions import Flow, Send, Update, Wait
 from failwell.contract import Retry
 from failwell.errors import CircuitOpenError, FailwellError, RateLimitError
 from failwell.flows.admission import Refusal, enter
-from failwell.flows.gate import Gate, Leave, Pass
+from failwell.flows.gate import Gate, Leave, Pass, Stay
 from failwell.model import Failure, Kind, Request
 from failwell.policy import deadline
 from failwell.policy.retry import Again, Facts, Stop, decide
@@ -45,8 +45,11 @@ class Try(msgspec.Struct, frozen=True):
     took: float
 
 
-def guarded(terms: Guarding, now: float, failed: Try | None = None) -> Flow[Any]:
-    """What the function returns; `failed` is its first try, where that was made already.
+def guarded(
+    terms: Guarding, now: float, failed: Try | None = None, asked: Pass | Stay | None = None
+) -> Flow[Any]:
+    """What the function returns; `failed` is its first try, where that was made already, and
+    `asked` the answer of the gate, where it was asked.
 
     Raises what the function raises last; `CircuitOpenError` or `RateLimitError` where it was not
     called at all.
@@ -62,6 +65,7 @@ def guarded(terms: Guarding, now: float, failed: Try | None = None) -> Flow[Any]
                 terms.ends,
                 None if terms.retry is None else terms.retry.max_wait,
                 is_retry=made > 0,
+                asked=None if made else asked,
             )
             passed, now = yield from way_in
             if isinstance(passed, Refusal):

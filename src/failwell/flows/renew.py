@@ -23,7 +23,8 @@ _FIRST_LOOK, _LAST_LOOK = 0.005, 0.25
 class Renewing(msgspec.Struct, frozen=True, kw_only=True):
     """What is wanted: under `key`, a token other than the one whose digest is `spent`, by `ends`
     (monotonic seconds). `holder` is who asks; `at` the time of day (epoch seconds); `lease`
-    (seconds) how long one may fetch before another one begins."""
+    (seconds) how long one may fetch before another one begins. One who is not `patient` does not
+    wait for another."""
 
     key: str
     holder: str
@@ -31,6 +32,7 @@ class Renewing(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     lease: float
     ends: float | None
+    patient: bool = True
 
 
 def renew(wanted: Renewing) -> Flow[Token]:
@@ -50,7 +52,7 @@ def renew(wanted: Renewing) -> Flow[Token]:
                 raise RefreshError(why)
             case Busy(seconds):
                 left = deadline.left(wanted.ends, now)
-                if left is not None and left <= 0:
+                if not wanted.patient or left == 0:
                     raise NoTimeError("the call has no time left to wait for a fresh token")
                 yield from Wait(min(pause, seconds, seconds if left is None else left))
                 pause = min(pause * 2, _LAST_LOOK)

@@ -78,14 +78,14 @@ def _sync_guard(
 
     def call(*args: Any, **kwargs: Any) -> T:
         began = clock()
-        passed = update(gate.key, entry) if is_local else None
+        asked = update(gate.key, entry) if is_local else None
         failed = None
-        if passed is CALM:
+        if asked is CALM:
             try:
                 return function(*args, **kwargs)
             except Exception as error:
                 failed = Try(CALM, error, clock() - began)
-        flow = guarded(_terms(policy, gate, on, began), clock(), failed)
+        flow = guarded(_terms(policy, gate, on, began), clock(), failed, asked)
         result: T = drive(flow, lambda send: cast("Any", function(*args, **kwargs)), rim)
         return result
 
@@ -108,9 +108,9 @@ def _async_guard(
 
     async def call(*args: Any, **kwargs: Any) -> T:
         began = clock()
-        passed = cast("MemoryStore", where).update(gate.key, entry) if is_local else None
+        asked = cast("MemoryStore", where).update(gate.key, entry) if is_local else None
         failed = None
-        if passed is CALM:
+        if asked is CALM:
             try:
                 return await function(*args, **kwargs)
             except Exception as error:
@@ -124,7 +124,7 @@ def _async_guard(
             with anyio.fail_after(send.within):
                 return await function(*args, **kwargs)
 
-        flow = guarded(_terms(policy, gate, on, began), clock(), failed)
+        flow = guarded(_terms(policy, gate, on, began), clock(), failed, asked)
         result: T = await adrive(flow, attempt, rim)
         return result
 

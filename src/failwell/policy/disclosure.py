@@ -12,15 +12,11 @@ def failure_of(contract: Contract, error: Exception) -> Failure:
     """What an exception of the app says to the caller: its own facts where the contract's `fail`
     made it, and not a word of it otherwise. A failure that a client of some other API raised is
     no failure of this one, whatever its status: it has a history of attempts."""
-    if isinstance(error, FailwellError) and _is_own(contract, error):
-        return error.failure
-    return foreign(contract, 500)
-
-
-def _is_own(contract: Contract, error: FailwellError) -> bool:
+    if not isinstance(error, FailwellError) or error.attempts or error.sent is not None:
+        return foreign(contract, 500)
     failure = error.failure
-    came_in = bool(error.attempts) or error.sent is not None
-    return failure.status is not None and not came_in and failure.api in ("", contract.name)
+    is_own = failure.status is not None and failure.api in ("", contract.name)
+    return failure if is_own else foreign(contract, 500)
 
 
 def stands_for(contract: Contract, status: int, error: Exception) -> bool:

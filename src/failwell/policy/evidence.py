@@ -236,6 +236,8 @@ def _refused(contract: Contract, request: Request, response: Response) -> Verdic
     transient = response.status in contract.transient
     if entry is not None and entry.transient is not None:
         transient = entry.transient
+    if own is None and _may_hold_answer(contract, request, response):
+        transient = True
     failure = msgspec.structs.replace(
         read,
         kind=(entry and entry.kind) or read.kind,
@@ -253,6 +255,16 @@ def _refused(contract: Contract, request: Request, response: Response) -> Verdic
     )
     limit = entry.max_retries if entry else None
     return Verdict(failure, outcome, transient or bool(limit), speaks, limit)
+
+
+def _may_hold_answer(contract: Contract, request: Request, response: Response) -> bool:
+    """Whether a refusal that broke off may have had the first answer to this write in it: then it
+    is to be asked for again."""
+    rules = contract.idempotency
+    is_refusal = response.direct and response.status == rules.conflict[1]
+    media = headers.media_type(response.headers.get("content-type"))
+    is_cut = headers.is_json(media) and not _is_json(response.body or b"")
+    return rules.replay == "result" and request.key is not None and is_refusal and is_cut
 
 
 def _proof_of_refusal(

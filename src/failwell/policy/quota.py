@@ -51,6 +51,8 @@ class Admission(msgspec.Struct, frozen=True):
     @property
     def tightest(self) -> Left:
         """The window that is nearest to its end of requests; of equals, the one that lasts."""
+        if len(self.left) == 1:
+            return self.left[0]
         return min(self.left, key=lambda left: (left.remaining / left.window.limit, -left.reset))
 
 
@@ -73,30 +75,36 @@ class Spend(msgspec.Struct, frozen=True):
 
     def __call__(self, record: Counts | None, now: float) -> Step[Counts, Admission]:
         began, used = self._current(record, now)
-        full = [
-            self.cost > 0 and count + self.cost > window.limit
-            for window, count in zip(self.windows, used, strict=True)
+        resets = [
+            start + window.seconds - now for start, window in zip(began, self.windows, strict=True)
         ]
-        admitted = not any(full)
-        used = tuple(count + self.cost * admitted for count in used)
+        wait = self._wait(used, resets)
+        if wait == 0.0:
+            used = [count + self.cost for count in used]
         left = tuple(
-            Left(window, max(0, window.limit - count), start + window.seconds - now)
-            for window, start, count in zip(self.windows, began, used, strict=True)
+            Left(window, max(0, window.limit - count), reset)
+            for window, count, reset in zip(self.windows, used, resets, strict=True)
         )
-        wait = max((one.reset for one, spent in zip(left, full, strict=True) if spent), default=0.0)
-        admission = Admission(admitted, wait, left)
+        admission = Admission(wait == 0.0, wait, left)
         if self.cost == 0:
             return Step(record, admission)
-        return Step(Counts(began, used), admission, max(w.seconds for w in self.windows))
+        longest = max([window.seconds for window in self.windows])
+        return Step(Counts(tuple(began), tuple(used)), admission, longest)
 
-    def _current(
-        self, record: Counts | None, now: float
-    ) -> tuple[tuple[float, ...], tuple[int, ...]]:
-        """The windows as they are now: one that is over, or of another policy, begins anew."""
-        if record is None or len(record.began) != len(self.windows):
-            return (now,) * len(self.windows), (0,) * len(self.windows)
-        pairs = [
-            (start, count) if 0 <= now - start < window.seconds - _ROUNDING else (now, 0)
-            for window, start, count in zip(self.windows, record.began, record.used, strict=True)
-        ]
-        return tuple(start for start, _ in pairs), tuple(count for _, count in pairs)
+    def _current(self, record: Counts | None, now: float) -> tuple[list[float], list[int]]:
+        """When each window began and what was used of it: one that is over, or of another policy,
+        begins anew."""
+        began, used = [now] * len(self.windows), [0] * len(self.windows)
+        if record is not None and len(record.began) == len(self.windows):
+            for number, window in enumerate(self.windows):
+                if 0 <= now - record.began[number] < window.seconds - _ROUNDING:
+                    began[number], used[number] = record.began[number], record.used[number]
+        return began, used
+
+    def _wait(self, used: list[int], resets: list[float]) -> float:
+        """Seconds until no window is full any more: 0 where none is, or nothing is taken."""
+        wait = 0.0
+        for window, count, reset in zip(self.windows, used, resets, strict=True):
+            if self.cost > 0 and count + self.cost > window.limit:
+                wait = max(wait, reset)
+        return wait

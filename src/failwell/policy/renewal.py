@@ -167,6 +167,8 @@ def _barred(known: Standing, now: float, at: float) -> str | None:
     if 0 < known.barred - now <= CAP:
         return known.why
     token = known.token
-    if token is not None and token.got_at is not None and 0 <= at - token.got_at < YOUNG:
+    if token is None or token.got_at is None or token.is_over(at):
+        return None
+    if 0 <= at - token.got_at < YOUNG:
         return "the API refuses a token that was fetched a moment ago"
     return None

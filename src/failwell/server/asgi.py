@@ -6,6 +6,7 @@ request id, and none says a word of its cause.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
 from failwell.contract import Contract
@@ -76,23 +77,27 @@ class _Answering:
         self._held: Message | None = None
         self._body = bytearray()
 
-    async def send(self, message: Message) -> None:
-        """Pass a message of the app on, with the headers that every answer carries."""
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message of the app on, with the headers that every answer carries.
+
+        It hands out what the server's own `send` gives: a coroutine of its own, for each message
+        of each answer, would cost as much as the rest of it.
+        """
         if message["type"] == "http.response.start":
             if message["status"] >= 400:
                 self._held = message
-                return
+                return _nothing()
             self._fields = self._exchange.signed(message.get("headers", ()))
             self._started = True
             message = {**message, "headers": self._fields}
         elif self._held is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body", False) and self._held["status"] != 500:
-                await self._finish(self._held)
-            return
+                return self._finish(self._held)
+            return _nothing()
         elif not message.get("more_body", False):
             self._ended = message["type"] == "http.response.body"
-        await self._send(message)
+        return self._send(message)
 
     async def end(self) -> None:
         """See to it that the app, which has returned, leaves an answer behind."""
@@ -128,6 +133,10 @@ class _Answering:
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.fields}
         await self._send(start)
         await self._send({"type": "http.response.body", "body": answer.body})
+
+
+async def _nothing() -> None:
+    """What is awaited where nothing is sent yet."""
 
 
 def _is_events(fields: Fields) -> bool:

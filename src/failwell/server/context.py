@@ -66,8 +66,14 @@ class RequestContext:
 
 def lines(name: str, fields: Fields) -> list[str]:
     """The values of the header lines of this name."""
-    wanted = name.lower().encode("latin-1")
+    wanted = raw_name(name)
     return [value.decode("latin-1") for key, value in fields if key.lower() == wanted]
+
+
+@lru_cache(maxsize=256)
+def raw_name(name: str) -> bytes:
+    """The name of a header field, as ASGI spells it."""
+    return name.lower().encode("latin-1")
 
 
 def _timestamp() -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,12 @@ import msgspec
 from failwell import redaction
 from failwell.contract import Contract
 from failwell.dialects import generic
+from failwell.errors import FailwellError
 from failwell.headers import OUTCOME, dump_retry_after, media_type
 from failwell.ids import minted
 from failwell.model import Failure, Headers, Outcome, Response
 from failwell.policy.disclosure import failure_of, foreign, proves, stands_for
-from failwell.server.context import RequestContext, lines
+from failwell.server.context import RequestContext, lines, raw_name
 from failwell.server.types import Fields
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Exchange:
     def of_exception(self, error: Exception, fields: Fields) -> Answer:
         """The answer for an exception of the app, with the header fields it had set already."""
         failure = failure_of(self._contract, error)
-        is_meant = failure is getattr(error, "failure", None)
+        is_meant = isinstance(error, FailwellError) and failure is error.failure
         if is_meant and (error.__cause__ is None or (failure.status or 500) < 500):
             logger.info("request %s failed: %r", self.context.request_id, error)
         else:
@@ -122,11 +122,11 @@ class Exchange:
 
     def signed(self, fields: Any) -> Fields:
         """The header fields with those that every answer of this request carries."""
-        name = _name_of(self._contract)
+        name = raw_name(self._contract.request_ids.header)
         own_id = (name, self.context.request_id.encode("latin-1"))
         if not self.context.headers:
             return [*[pair for pair in fields if pair[0].lower() != name], own_id]
-        ours = {_raw(k): v.encode("latin-1") for k, v in self.context.headers.items()}
+        ours = {raw_name(k): v.encode("latin-1") for k, v in self.context.headers.items()}
         ours[name] = own_id[1]
         return [*[pair for pair in fields if pair[0].lower() not in ours], *ours.items()]
 
@@ -206,13 +206,3 @@ def request_id(contract: Contract, fields: Fields) -> str:
         if len(given) == 1 and contract.request_ids.allows(given[0]):
             return given[0]
     return contract.request_ids.prefix + minted()
-
-
-def _name_of(contract: Contract) -> bytes:
-    return _raw(contract.request_ids.header)
-
-
-@lru_cache(maxsize=256)
-def _raw(name: str) -> bytes:
-    """The name of a header field, as ASGI spells it."""
-    return name.lower().encode("latin-1")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2
 import pytest
 
+from failwell.apis.flow import AsyncClient, Client
+from failwell.contract import Policy, Retry
 from failwell.sandbox.app import application, services
 from failwell.sandbox.wire import running
 
@@ -160,3 +165,82 @@ def refused(response: httpx2.Response, status: int, code: str) -> dict[str, Any]
     assert error["request_id"] == response.headers["x-request-id"]
     assert time.strptime(error["timestamp"], "%Y-%m-%dT%H:%M:%SZ")
     return dict(error.get("details") or {})
+
+
+QUICK = Policy(retry=Retry(base=0.01, cap=0.05, fast_base=0.01))
+ONCE = Policy(retry=None)
+
+
+class World:
+    """Clients of one world, whose methods are called the same way."""
+
+    def __init__(self, name: str, flow: Any) -> None:
+        self.flow = flow
+        self._runner = asyncio.Runner() if name == "async" else None
+        self._made: list[Any] = []
+
+    def client(self, base: str | None = None, **how: Any) -> Any:
+        """A client that nobody has logged in with."""
+        kind = Client if self._runner is None else AsyncClient
+        how = {"policy": QUICK, "trust_env": False, **how}
+        made = kind(base or self.flow.base, **how)
+        self._made.append(made)
+        return made
+
+    def as_user(self, name: str = "alice", **how: Any) -> Any:
+        """A client of one of the users."""
+        client = self.client(**how)
+        self(client.login, **self.flow.users[name])
+        return client
+
+    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the function returns, awaited where it must be."""
+        if self._runner is None:
+            return function(*args, **kwargs)
+
+        async def awaited() -> Any:
+            answer = function(*args, **kwargs)
+            return await answer if inspect.isawaitable(answer) else answer
+
+        return self._runner.run(awaited())
+
+    def at_once(self, number: int, function: Callable[[], Any]) -> list[Any]:
+        """What so many calls at the same time return: threads, or tasks."""
+        if self._runner is None:
+            with ThreadPoolExecutor(number) as pool:
+                return list(pool.map(lambda _: function(), range(number)))
+
+        async def all_of_them() -> list[Any]:
+            return list(await asyncio.gather(*(function() for _ in range(number))))
+
+        return self._runner.run(all_of_them())
+
+    def close(self) -> None:
+        for client in self._made:
+            self(client.close if self._runner is None else client.aclose)
+        if self._runner is not None:
+            self._runner.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def world(request: pytest.FixtureRequest, flow: Any) -> Iterator[World]:
+    made = World(request.param, flow)
+    yield made
+    flow.control("PUT", "/sandbox/flow/faults", json=[])
+    made.close()
+
+
+@pytest.fixture
+def alice(world: World) -> Any:
+    """A client of Alice's, whose retries are quick."""
+    return world.as_user()
+
+
+def suffer(flow: Any, *faults: dict[str, Any]) -> None:
+    response = flow.control("PUT", "/sandbox/flow/faults", json=list(faults))
+    assert response.status_code == 200, response.text
+
+
+def served(flow: Any) -> int:
+    """Requests that Flow has got so far."""
+    return int(flow.control("GET", "/sandbox/flow/effects").json()["requests"])

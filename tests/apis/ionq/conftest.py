@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2
 import pytest
 
+from failwell.apis.ionq import (
+    Endpoint,
+    IonQClient,
+    async_wait_for_job,
+    wait_for_job,
+)
+from failwell.contract import Policy, Retry
 from failwell.sandbox.app import application, services
 from failwell.sandbox.wire import running
+
+QUICK = Policy(retry=Retry(max_retries=2, base=0.01, cap=0.02, fast_base=0.01))
+ONCE = Policy(retry=None)
 
 BELL = [{"gate": "h", "target": 0}, {"gate": "cnot", "target": 1, "control": 0}]
 
@@ -131,6 +142,103 @@ def opened(**settings: Any) -> Iterator[Cloud]:
         cloud = Cloud(url, http, service)
         cloud.control("PUT", "/sandbox/ionq/limits", json={"requests_per_minute": 1_000_000})
         yield cloud
+
+
+class Face:
+    """IonQ's client in one world: each of its calls is made in that one."""
+
+    def __init__(self, client: IonQClient, runner: asyncio.Runner | None) -> None:
+        self.client = client
+        self._runner = runner
+
+    def call(self, endpoint: Endpoint[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the endpoint gives."""
+        if self._runner is None:
+            return endpoint.sync(*args, client=self.client, **kwargs)
+        return self._runner.run(endpoint.asyncio(*args, client=self.client, **kwargs))
+
+    def detailed(self, endpoint: Endpoint[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The endpoint's whole answer."""
+        if self._runner is None:
+            return endpoint.sync_detailed(*args, client=self.client, **kwargs)
+        return self._runner.run(endpoint.asyncio_detailed(*args, client=self.client, **kwargs))
+
+    def wait(self, job_id: str, **how: Any) -> Any:
+        """The job when it has ended."""
+        how = {"poll_interval": 0.02, **how}
+        if self._runner is None:
+            return wait_for_job(self.client, job_id, **how)
+        return self._runner.run(async_wait_for_job(self.client, job_id, **how))
+
+    def settle(self, error: Any) -> Any:
+        """What became of a failed write."""
+        if self._runner is None:
+            return self.client.settle(error)
+        return self._runner.run(self.client.asettle(error))
+
+    def listed(self, one: Any, other: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """All that `one` yields, or `other`, its async twin."""
+        if self._runner is None:
+            return list(one(self.client, *args, **kwargs))
+        return self._runner.run(_all(other(self.client, *args, **kwargs)))
+
+    def done(self, value: Any) -> Any:
+        """The value, awaited where it is a coroutine."""
+        return self._runner.run(value) if isinstance(value, Coroutine) and self._runner else value
+
+    @property
+    def is_async(self) -> bool:
+        """Which world it is."""
+        return self._runner is not None
+
+    def close(self) -> None:
+        """Close the client, by the word of its world."""
+        self.done(self.client.close() if self._runner is None else self.client.aclose())
+
+
+async def _all(jobs: AsyncIterator[Any]) -> list[Any]:
+    return [job async for job in jobs]
+
+
+class Faces:
+    """Makes clients of one world, and closes them."""
+
+    def __init__(self, world: str) -> None:
+        self._runner = asyncio.Runner() if world == "async" else None
+        self._made: list[Face] = []
+
+    def __call__(self, cloud: Cloud, key: str = "key", **how: Any) -> Face:
+        token = cloud.keys.get(key, key)
+        return self.at(cloud.base, api_key=token, **how)
+
+    def at(self, base_url: str, api_key: str = "k", **how: Any) -> Face:
+        """A client of this address, whose retries are quick."""
+        how = {"policy": QUICK, "trust_env": False, **how}
+        client = IonQClient(base_url=base_url, api_key=api_key, **how)
+        self._made.append(Face(client, self._runner))
+        return self._made[-1]
+
+    def close(self) -> None:
+        """Close what was made."""
+        for face in self._made:
+            face.close()
+        if self._runner is not None:
+            self._runner.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def faces(request: pytest.FixtureRequest) -> Iterator[Faces]:
+    """What makes clients, in either world."""
+    made = Faces(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ionq(faces: Faces, cloud: Cloud) -> Face:
+    """A client with the sandbox's key."""
+    cloud.suffer()
+    return faces(cloud)
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,26 @@ numbers in the docstrings are sections of the contract.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import failwell
-from failwell.apis.matcraft import MatCraftClient, exceptions
+from failwell.apis.matcraft import (
+    AsyncMatCraftClient,
+    MatCraftClient,
+    async_campaigns,
+    campaigns,
+    exceptions,
+)
+from failwell.apis.matcraft import async_client as async_side
+from failwell.apis.matcraft import client as sync_side
 from failwell.apis.matcraft.exceptions import (
     MatCraftAPIError,
     NotFoundError,
@@ -312,6 +323,54 @@ def test_a_text_that_is_no_document(client: Any, text: str) -> None:
     assert caught.value.code in ("INVALID_REQUEST", "VALIDATION_FAILED")
 
 
+# --- Two worlds ----------------------------------------------------------------------------------
+
+TWINS = [
+    (MatCraftClient, AsyncMatCraftClient),
+    (campaigns.Campaign, async_campaigns.AsyncCampaign),
+    (campaigns.Campaigns, async_campaigns.AsyncCampaigns),
+    *(
+        (getattr(sync_side, name), getattr(async_side, f"Async{name}"))
+        for name in ("Jobs", "Datasets", "Templates")
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_both_worlds_take_the_same(one: type, other: type) -> None:
+    """Every method of the one is a method of the other, with the same parameters, awaited."""
+    assert public(one) == public(other)
+    methods = [member for name, member in vars(other).items() if not name.startswith("_")]
+    assert all(map(inspect.iscoroutinefunction, methods))
+
+
+def public(cls: type) -> dict[str, Any]:
+    """Its public methods with their parameters and defaults, and its properties."""
+    named = {
+        "close" if name == "aclose" else name: getattr(cls, name)
+        for name in dir(cls)
+        if not name.startswith("_")
+    }
+    return {name: _parameters(member) for name, member in named.items()}
+
+
+def _parameters(member: Any) -> Any:
+    if isinstance(member, property):
+        return member
+    found = inspect.signature(member).parameters.values()
+    return [(one.name, one.kind, one.default, one.annotation) for one in found]
+
+
+def test_the_client_needs_nothing_that_only_the_sandbox_needs() -> None:
+    """To import it brings in no YAML, no server, no numbers."""
+    heavy = "yaml", "starlette", "uvicorn", "numpy", "scipy", "sklearn", "cmaes"
+    script = f"import sys, failwell.apis.matcraft\nprint(sys.modules.keys() & {set(heavy)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
 # --- Key and address (2, 8) ----------------------------------------------------------------------
 
 
@@ -325,6 +384,15 @@ def test_the_key_comes_from_the_environment(
     client = clients.at(None, None)
     assert client.templates.list().items
     assert bench.keys["admin"] not in repr(client.it)
+
+
+def test_the_other_published_path_serves_as_well(clients: Any, bench: Any) -> None:
+    """2: /api/v1, where the published address ends; a lost answer is found there, too."""
+    before = bench.created["campaigns"]
+    client = clients.at(bench.base.replace("/v1", "/api/v1"), bench.keys["admin"])
+    bench.suffer({"fault": "lose_answer", "times": 1, "match": {"method": "POST"}})
+    assert client.campaigns.create(mdl=document()).start().status == "running"
+    assert bench.created["campaigns"] == before + 1
 
 
 def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,16 @@ def test_what_is_not_proven_safe_is_not_sent_again(
     assert len(caught.value.attempts) == sends
 
 
+def test_a_formula_that_fails_is_no_outage(client: Any) -> None:
+    """However often it fails, MatCraft is asked for other things; the 500 is about the request."""
+    at = {"pressure": 60.0, "permeability": 2.0, "thickness": 0.0}
+    for _ in range(6):
+        with pytest.raises(exceptions.ServerError) as caught:
+            client.evaluate("water", at)
+        assert caught.value.code == "EVALUATION_FAILED"
+    assert client.templates.list().items
+
+
 # --- One family (8) ------------------------------------------------------------------------------
 
 

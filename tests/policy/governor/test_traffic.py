@@ -119,6 +119,17 @@ def test_a_limit_holds_for_its_route_alone() -> None:
     assert other.wait == 0
 
 
+def test_a_route_that_says_nothing_is_let_go() -> None:
+    """It was served after the reset that it had waited for, and its answer spoke of no quota: the
+    next calls on it do not wait, those on the route that has one do."""
+    traffic = hear(IDLE, Quota("", 10, 0, 1.0, True))
+    traffic, scout = take(traffic, NOW + 1.1, number=1, route="GET /files")
+    assert isinstance(scout, Place)
+    traffic = governor.answered(traffic, LEARNING, scout.ticket, "GET /files", (), 0.1, NOW + 1.2)
+    assert [take(traffic, NOW + 1.3, route="GET /files")[1].wait for _ in range(3)] == [0, 0, 0]
+    assert isinstance(take(traffic, NOW + 1.3)[1], Delay)
+
+
 def test_several_windows_are_all_satisfied() -> None:
     """The hour is used up, whatever the minute says."""
     minute, hour = Quota("minute", 60, 59, 60.0, True), Quota("hour", 100, 0, 1800.0, True)

@@ -2,7 +2,7 @@
 
 from failwell.apis.ionq.client import IonQClient
 from failwell.apis.ionq.contract import IONQ, RETRY
-from failwell.apis.ionq.endpoint import Response
+from failwell.apis.ionq.endpoint import Endpoint, Response
 from failwell.apis.ionq.endpoints import (
     cancel_job,
     cancel_jobs,
@@ -61,6 +61,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ClientExtension",
+    "Endpoint",
     "EventHook",
     "IonQClient",
     "IonQError",

@@ -18,6 +18,7 @@ import msgspec
 from failwell.apis.ionq import connection
 from failwell.apis.ionq.contract import IONQ, RETRY
 from failwell.apis.ionq.extensions import ClientExtension
+from failwell.apis.ionq.search import searched
 from failwell.apis.operation import Operation, T, arun, run
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.contract import Contract, Policy
@@ -54,22 +55,26 @@ class IonQClient:
         **arguments: Any,
     ) -> None:
         self.extension = added = extension or _NONE
-        told = connection.headers(api_key, additional_user_agent, added.user_agent_token)
+        headers = httpx2.Headers(added.default_headers)
+        headers.update(arguments.get("headers"))
+        tokens = (additional_user_agent, added.user_agent_token)
+        headers.update(connection.headers(api_key, *tokens))
         connection.warn_of_cleartext(base_url, level=2)
         self._arguments: dict[str, Any] = {
             **arguments,
             "base_url": base_url,
             "timeout": timeout or added.timeout or connection.TIMEOUT,
-            "headers": {**added.default_headers, **arguments.get("headers", {}), **told},
+            "headers": headers,
             "contract": _contract(added),
             "policy": _policy(policy, added.max_retries if max_retries is None else max_retries),
         }
-        self.client = Client(**self._arguments, **added.sync_arguments())
+        self.client = Client(**self._arguments, **added.sync_arguments(arguments))
 
     @cached_property
     def async_client(self) -> AsyncClient:
         """What makes the async calls; there is none before the first."""
-        return AsyncClient(**self._arguments, **self.extension.async_arguments())
+        added = self.extension.async_arguments(self._arguments)
+        return AsyncClient(**self._arguments, **added)
 
     def perform(self, operation: Operation[T]) -> T:
         """Carry an operation out; its result."""
@@ -82,12 +87,13 @@ class IonQClient:
             return await arun(self.async_client, operation)
 
     def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.Client.settle`."""
-        return self.client.settle(error)
+        """What became of a failed write, found out now: see `failwell.Client.settle`. A job is
+        looked for among all that were submitted since."""
+        return self.perform(searched(error.sent, self.client.settle(error)))
 
     async def asettle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.AsyncClient.settle`."""
-        return await self.async_client.settle(error)
+        """The same, awaited: see `settle`."""
+        return await self.aperform(searched(error.sent, await self.async_client.settle(error)))
 
     def close(self) -> None:
         """Close the connections of sync calls."""

@@ -73,15 +73,27 @@ class IonQError(FailwellError):
 
 
 class APIConnectionError(IonQError, errors.APIConnectionError):
-    """No whole answer came; `__cause__` is the transport's own error."""
+    """No whole answer came; `__cause__` is the transport's own error, and the message begins with
+    its class."""
 
     _kind = Kind.CONNECTION
 
 
 class APITimeoutError(APIConnectionError, errors.APITimeoutError):
-    """No whole answer came in time."""
+    """No whole answer came in time; the message is the transport's own text, without its class."""
 
     _kind = Kind.TIMEOUT
+
+    def __init__(
+        self,
+        failure: Failure | str = "",
+        attempts: tuple[Attempt, ...] = (),
+        sent: Sent | None = None,
+    ) -> None:
+        if isinstance(failure, Failure) and attempts:
+            text = failure.message.removeprefix(f"{attempts[-1].fault}: ")
+            failure = msgspec.structs.replace(failure, message=text)
+        super().__init__(failure, attempts, sent)
 
 
 class APIError(IonQError, errors.APIError):

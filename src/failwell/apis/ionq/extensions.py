@@ -7,7 +7,7 @@ each call: retries are made above them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -78,22 +78,24 @@ class ClientExtension(msgspec.Struct, frozen=True, kw_only=True):
                 raise
             raise mapped from error
 
-    def sync_arguments(self) -> dict[str, Any]:
-        """What it adds to the arguments of a sync client over HTTP."""
+    def sync_arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What it adds to the `given` arguments of a sync client over HTTP."""
         added: dict[str, Any] = {}
         if self.event_hooks:
             added["event_hooks"] = self._hooks()
         if self.transport_wrapper is not None:
-            added["transport"] = self.transport_wrapper(httpx2.HTTPTransport())
+            own = httpx2.HTTPTransport(**_of_transport(given))
+            added["transport"] = self.transport_wrapper(own)
         return added
 
-    def async_arguments(self) -> dict[str, Any]:
+    def async_arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The same for an async client."""
         added: dict[str, Any] = {}
         if self.async_event_hooks:
             added["event_hooks"] = self._async_hooks()
         if self.async_transport_wrapper is not None:
-            added["transport"] = self.async_transport_wrapper(httpx2.AsyncHTTPTransport())
+            own = httpx2.AsyncHTTPTransport(**_of_transport(given))
+            added["transport"] = self.async_transport_wrapper(own)
         return added
 
     def _hooks(self) -> dict[str, list[Callable[..., None]]]:
@@ -135,3 +137,11 @@ class ClientExtension(msgspec.Struct, frozen=True, kw_only=True):
         if self.debug_hooks:
             raise
         logger.exception("failwell: hook %r failed; the call goes on", tell)
+
+
+_TRANSPORTS = ("verify", "cert", "trust_env", "http1", "http2", "limits", "proxy")
+
+
+def _of_transport(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a client's arguments that its transport would be made with."""
+    return {name: given[name] for name in _TRANSPORTS if name in given}

@@ -70,7 +70,7 @@ def request(sent: Sent) -> tuple[str, str] | None:
         return "GET", ended[0]
     if sent.tag is None or not _is_new_job(sent):
         return None
-    backend = _read(sent.body).get("backend")
+    backend = members_of(sent.body).get("backend")
     target = f"&target={quote(backend, safe='')}" if isinstance(backend, str) else ""
     return "GET", f"{_address(sent)}?limit={_PAGE}{target}"
 
@@ -82,7 +82,7 @@ def found(sent: Sent, answer: Response) -> bool:
 
 def record(sent: Sent, answer: Response) -> dict[str, Any] | None:
     """The job or the session that shows it."""
-    shown, ended = _read(answer.body), _ended(sent)
+    shown, ended = members_of(answer.body), _ended(sent)
     if ended is not None:
         return shown if shown.get("status") == ended[1] else None
     return None if sent.tag is None else job_with(sent.tag, shown)
@@ -121,7 +121,8 @@ def _address(sent: Sent) -> str:
     return sent.url.partition("?")[0].rstrip("/")
 
 
-def _read(body: bytes | None) -> dict[str, Any]:
+def members_of(body: bytes | None) -> dict[str, Any]:
+    """The members of a JSON object; none where the body is no such thing."""
     decoded = read_json(body or b"")
     return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else {}
 

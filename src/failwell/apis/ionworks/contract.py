@@ -8,7 +8,9 @@ ours and the entry says so.
 
 from __future__ import annotations
 
-from failwell.apis.ionworks.exceptions import BY_KIND, DEADLINE_ERROR
+import msgspec
+
+from failwell.apis.ionworks.exceptions import BY_KIND, CIRCUIT_ERROR, DEADLINE_ERROR
 from failwell.apis.ionworks.lookup import BY_NAME, EXISTING
 from failwell.contract import Code, Contract, Idempotency, RequestIds, Retry
 from failwell.dialects.flat import Flat
@@ -136,10 +138,15 @@ IONWORKS = Contract(
     request_ids=RequestIds(header=CORRELATION_HEADER, accepts=True),
     exceptions=BY_KIND,
     deadline_error=DEADLINE_ERROR,
+    circuit_error=CIRCUIT_ERROR,
+    retry=RETRY,
     reads_json=True,
     transient=frozenset({429, 500, 502, 503, 504}),
     look_up=BY_NAME,
     existing=EXISTING,
 )
 """No idempotency keys: names are unique within their scope, and a 409 names the record that has
-the name. Only reads and deletes are repeated after a 5xx."""
+the name. Reads and deletes are repeated after a 5xx; a create is looked up first."""
+
+STORAGE = msgspec.structs.replace(IONWORKS, reads_json=False, look_up=None, existing=None)
+"""Where signed links lead: files come and go there, and no credential goes along."""

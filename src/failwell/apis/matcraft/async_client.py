@@ -108,7 +108,9 @@ class AsyncDatasets(AsyncResource):
         self, csv_path: Source, *, name: str | None = None, description: str = ""
     ) -> Dataset:
         """See `Datasets.create`."""
-        body = documents.dataset(csv_path, name, description)
+        import anyio.to_thread
+
+        body = await anyio.to_thread.run_sync(documents.dataset, csv_path, name, description)
         return await self._run(operations.create_dataset(body))
 
     async def get(self, dataset: str) -> Dataset:

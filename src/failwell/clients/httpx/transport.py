@@ -185,7 +185,11 @@ async def _aanswered(response: httpx.Response, asked: httpx.Request, prepared: P
 
 
 def _went_well(done: Done) -> httpx.Response:
-    response: httpx.Response = done.response.native
+    told = done.response
+    response: httpx.Response | None = told.native
+    if response is None:  # an answer that the API had kept, in the body of another
+        stream = httpx.ByteStream(told.body or b"")
+        response = httpx.Response(told.status, headers=dict(told.headers), stream=stream)
     response.extensions[EXTENSION] = Account(attempts=done.attempts)
     return response
 

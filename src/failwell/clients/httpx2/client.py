@@ -28,6 +28,7 @@ from failwell.clients.httpx2.attempt import (
     refusal_of,
 )
 from failwell.clients.httpx2.body import AsyncBody, SyncBody
+from failwell.clients.httpx2.first import afirst, first, is_direct
 from failwell.clients.httpx2.handing import hand_over
 from failwell.clients.httpx2.limits import awithin, within
 from failwell.clients.httpx2.prepare import Prepared, Settings, address_of, why_unreachable
@@ -40,12 +41,14 @@ from failwell.clients.origin import (
     tenant_of,
     unblocked_store,
 )
-from failwell.clients.runs import begun, ending, sends_nothing
+from failwell.clients.runs import begun as run_begun
+from failwell.clients.runs import ending, sends_nothing
 from failwell.contract import Contract, Options, Policy
 from failwell.dialects.generic import GENERIC
 from failwell.drive import Rim, adrive, drive
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.events import Hook
+from failwell.flows.call import Begun
 from failwell.flows.runs import Book, Summary
 from failwell.flows.settle import Settled, settle
 from failwell.hooks.logging import log
@@ -78,13 +81,13 @@ class _Configured:
         ruled = policy.under(contract)
         self._settings = Settings(contract=contract, policy=ruled, rim=rim, tenant=tenant)
         self._settings = msgspec.structs.replace(self._settings, book=book)
-        self._settings = self._settings_under(cast("httpx2.Client", self)._auth)
+        self._settings = self._settings_under(cast("httpx2.Client", self).auth)
 
     def _settings_of(self, how: dict[str, Any]) -> Settings:
         """The settings of a call that is sent so: it may have an auth of its own."""
         auth = how.get("auth", httpx2.USE_CLIENT_DEFAULT)
         if auth is httpx2.USE_CLIENT_DEFAULT:
-            auth = cast("httpx2.Client", self)._auth
+            auth = cast("httpx2.Client", self).auth
         return self._settings if auth is self._settings.auth else self._settings_under(auth)
 
     def _settings_under(self, auth: object) -> Settings:
@@ -198,7 +201,7 @@ class Client(_Configured, httpx2.Client):
     ) -> None:
         super().__init__(**arguments)
         kept = only_sync(opened(store))
-        book, durable = begun(run, kept)
+        book, durable = run_begun(run, kept)
         self._configure(contract, policy, sync_store(kept), hooks, time.sleep, book, durable)
         for transport in (self._transport, *self._mounts.values()):
             _bind(transport)
@@ -208,8 +211,14 @@ class Client(_Configured, httpx2.Client):
         now = time.monotonic()
         settings = self._settings_of(how)
         prepared = settings.prepare(request, now)
-        attempt = self._attempts(prepared, stream, how)
-        done = drive(prepared.flow(now), attempt, settings.rim)
+        attempt = settings.armed(self._attempts(prepared, stream, how))
+        begun = None
+        if is_direct(settings, prepared, stream=stream):
+            made = first(settings, prepared, attempt, now)
+            if not isinstance(made, Begun):
+                return made
+            begun = made
+        done = drive(prepared.flow(now, begun), attempt, settings.rim)
         response = hand_over(done, prepared.native)
         if stream and done.response.native is not None:
             guard(response, prepared, SyncStream)
@@ -238,7 +247,8 @@ class Client(_Configured, httpx2.Client):
         sent, known = _with_body(error, content)
         prepared = self._aside(sent, now)
         flow = settle(sent, known, prepared.terms, now=now, today=time.time())
-        return drive(flow, self._attempts(prepared, False, {}), self._settings.rim)
+        attempt = self._settings.armed(self._attempts(prepared, False, {}))
+        return drive(flow, attempt, self._settings.rim)
 
     def end_run(self, *, force: bool = False) -> Summary | None:
         """End this client's run: forget its writes; what it was, None where it made none.
@@ -270,8 +280,7 @@ class Client(_Configured, httpx2.Client):
                 except raised() as error:
                     return fault_of(error, asked, ready.body, response)
 
-        arm = self._settings_of(how).arm
-        return attempt if arm is None else arm(attempt)
+        return attempt
 
 
 class AsyncClient(_Configured, httpx2.AsyncClient):
@@ -298,7 +307,7 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
     ) -> None:
         super().__init__(**arguments)
         kept = opened(store)
-        book, durable = begun(run, kept and unblocked_store(kept))
+        book, durable = run_begun(run, kept and unblocked_store(kept))
         self._configure(contract, policy, async_store(kept), hooks, _sleep, book, durable)
 
     async def send(
@@ -308,8 +317,14 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         now = time.monotonic()
         settings = self._settings_of(how)
         prepared = settings.prepare(request, now)
-        attempt = self._attempts(prepared, stream, how)
-        done = await adrive(prepared.flow(now), attempt, settings.rim)
+        attempt = settings.armed(self._attempts(prepared, stream, how))
+        begun = None
+        if is_direct(settings, prepared, stream=stream):
+            made = await afirst(settings, prepared, attempt, now)
+            if not isinstance(made, Begun):
+                return made
+            begun = made
+        done = await adrive(prepared.flow(now, begun), attempt, settings.rim)
         response = hand_over(done, prepared.native)
         if stream and done.response.native is not None:
             guard(response, prepared, AsyncStream)
@@ -338,7 +353,8 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         sent, known = _with_body(error, content)
         prepared = self._aside(sent, now)
         flow = settle(sent, known, prepared.terms, now=now, today=time.time())
-        return await adrive(flow, self._attempts(prepared, False, {}), self._settings.rim)
+        attempt = self._settings.armed(self._attempts(prepared, False, {}))
+        return await adrive(flow, attempt, self._settings.rim)
 
     async def end_run(self, *, force: bool = False) -> Summary | None:
         """End this client's run: forget its writes; what it was, None where it made none.
@@ -377,8 +393,7 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
                     raise
                 return out_of_time(asked, ready.body, response)
 
-        arm = self._settings_of(how).arm
-        return attempt if arm is None else arm(attempt)
+        return attempt
 
 
 def _plain(headers: httpx2.Headers) -> dict[str, str]:

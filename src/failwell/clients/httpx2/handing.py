@@ -12,9 +12,8 @@ from failwell.flows.call import Done
 def hand_over(done: Done, asked: httpx2.Request) -> httpx2.Response:
     """The answer, with what is known of it in `extensions`; made here where it is one that was
     kept, or a record out of another answer."""
-    response: httpx2.Response = done.response.native
-    if response is None:
-        response = _made(done, asked)
+    native: httpx2.Response | None = done.response.native
+    response = _made(done, asked) if native is None else native
     if done.attempts:
         response.extensions["failwell_attempts"] = done.attempts
     if done.how != "answered":

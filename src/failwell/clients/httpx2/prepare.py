@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 import msgspec
@@ -18,15 +18,18 @@ from failwell.clients.origin import gate_of
 from failwell.contract import Contract, Options, Policy
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
-from failwell.flows.call import Done, Terms, call
+from failwell.flows.call import Begun, Done, Terms, call
 from failwell.ids import minted
 from failwell.model import Request, Response
 from failwell.policy import deadline, evidence
 from failwell.policy.tags import tagged, takes_tags
+from failwell.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from failwell.flows.intended import Intention
     from failwell.flows.runs import Book
+
+S = TypeVar("S", bound=Callable[..., Any])
 
 EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`."""
@@ -82,6 +85,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         options = msgspec.structs.replace(options, idempotency_key=None)
         return msgspec.structs.replace(self, options=options.over(self.options), key=key)
 
+    def armed(self, attempt: S) -> S:
+        """The attempt, with a token that is not over, where the auth has one that can be."""
+        return attempt if self.arm is None else self.arm(attempt)
+
+    @cached_property
+    def is_direct(self) -> bool:
+        """Whether a first attempt may be made before the flow: what is known of an origin is in
+        this process, and neither a token nor a slow answer asks for more."""
+        breaker = self.policy.breaker
+        is_timed = breaker is not None and breaker.slow is not None
+        return isinstance(self.rim.store, MemoryStore) and self.arm is None and not is_timed
+
     @cached_property
     def _standing(self) -> dict[Address, Terms]:
         """What calls without options or a body to watch are made under; they are most."""
@@ -101,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             rewindable=_always if body is None else body.is_rewindable,
             gate=gate_of(self.policy, *address, self.tenant),
             renews=self.arm is not None,
+            gets_existing=bool(options.get_existing),
         )
 
     def _standing_terms(self, address: Address) -> Terms:
@@ -181,10 +197,10 @@ class Prepared(msgspec.Struct, frozen=True):
     is_aside: bool = False
     plan: Intention | None = None
 
-    def flow(self, now: float) -> Flow[Done]:
-        """What brings the call to its end; it begins `now` (monotonic seconds)."""
+    def flow(self, now: float, begun: Begun | None = None) -> Flow[Done]:
+        """What brings the call to its end; it began `now` (monotonic seconds)."""
         if self.plan is None:
-            return call(self.request, self.terms, now)
+            return call(self.request, self.terms, now, begun=begun)
         from failwell.flows.intended import intended
 
         return intended(self.plan, self.terms, now)
@@ -266,7 +282,7 @@ def _with_content(native: httpx2.Request, content: bytes) -> httpx2.Request:
     copy.headers = httpx2.Headers(native.headers)
     copy.headers["content-length"] = str(len(content))
     copy.stream = httpx2.ByteStream(content)
-    copy._content = content
+    copy.__dict__["_content"] = content
     return copy
 
 

@@ -65,8 +65,15 @@ class _Renewer:
         self._key = f"token {origin} {type(auth).__qualname__} {auth.share}"
         self._met = float("-inf")
 
-    def _locally(self, spent: str | None, ends: float | None) -> Flow[Token]:
-        return self._flow(HERE, spent, ends)
+    def _ahead(self, ends: float | None) -> Flow[Token]:
+        """Before a request: nobody waits while the old token still serves."""
+        token = self._auth.token
+        is_over = token is None or token.is_over(time.time())
+        return self._flow(HERE, self._current(), ends, patient=is_over)
+
+    def _instead_of(self, spent: str, within: float | None) -> Flow[Token]:
+        """After a refusal."""
+        return self._flow(HERE, spent, deadline.until(within, self._clock()))
 
     def _among_all(self, send: Send) -> Flow[Token]:
         """The same among the processes, for the one that goes ahead in this one."""
@@ -78,9 +85,18 @@ class _Renewer:
         token = self._auth.token
         return None if token is None else token.digest
 
-    def _flow(self, key: str, spent: str | None, ends: float | None) -> Flow[Token]:
-        at, lease = time.time(), self._auth.lease
-        wanted = Renewing(key=key, holder=minted(), spent=spent, at=at, lease=lease, ends=ends)
+    def _flow(
+        self, key: str, spent: str | None, ends: float | None, *, patient: bool = True
+    ) -> Flow[Token]:
+        wanted = Renewing(
+            key=key,
+            holder=minted(),
+            spent=spent,
+            at=time.time(),
+            lease=self._auth.lease,
+            ends=ends,
+            patient=patient,
+        )
         return renew(wanted)
 
     def _is_inside(self) -> bool:
@@ -137,7 +153,7 @@ class Renewer(_Renewer):
         spent = self._spent(action)
         if isinstance(spent, RefreshError):
             return spent
-        return self._fetched(spent, deadline.until(action.within, self._clock()))
+        return self._fetched(self._instead_of(spent, action.within))
 
     def armed(self, attempt: Sender) -> Sender:
         """The attempt, made with a token whose time is not about to be over."""
@@ -149,15 +165,15 @@ class Renewer(_Renewer):
             if self._is_ready():
                 return attempt(action)
             ends = deadline.until(action.within, self._clock())
-            why = self._fetched(self._current(), ends)
+            why = self._fetched(self._ahead(ends))
             return (why and self._instead(why)) or attempt(_rest(action, ends, self._clock()))
 
         return send
 
-    def _fetched(self, spent: str | None, ends: float | None) -> RefreshError | None:
+    def _fetched(self, flow: Flow[Token]) -> RefreshError | None:
         fetch = self._refresh if self._auth.share is None else self._ask_all
         try:
-            drive(self._locally(spent, ends), cast("Sender", fetch), self._local)
+            drive(flow, cast("Sender", fetch), self._local)
         except RefreshError as error:
             return _told(error)
         return None
@@ -185,7 +201,7 @@ class AsyncRenewer(_Renewer):
         spent = self._spent(action)
         if isinstance(spent, RefreshError):
             return spent
-        return await self._fetched(spent, deadline.until(action.within, self._clock()))
+        return await self._fetched(self._instead_of(spent, action.within))
 
     def armed(self, attempt: AsyncSender) -> AsyncSender:
         """The attempt, made with a token whose time is not about to be over."""
@@ -196,16 +212,16 @@ class AsyncRenewer(_Renewer):
             if self._is_ready():
                 return await attempt(action)
             ends = deadline.until(action.within, self._clock())
-            why = await self._fetched(self._current(), ends)
+            why = await self._fetched(self._ahead(ends))
             fault = why and self._instead(why)
             return fault or await attempt(_rest(action, ends, self._clock()))
 
         return send
 
-    async def _fetched(self, spent: str | None, ends: float | None) -> RefreshError | None:
+    async def _fetched(self, flow: Flow[Token]) -> RefreshError | None:
         fetch = self._refresh if self._auth.share is None else self._ask_all
         try:
-            await adrive(self._locally(spent, ends), cast("AsyncSender", fetch), self._local)
+            await adrive(flow, cast("AsyncSender", fetch), self._local)
         except RefreshError as error:
             return _told(error)
         return None

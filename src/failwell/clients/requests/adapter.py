@@ -12,10 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from io import BytesIO
 from typing import Any, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry, Timeout
 
 from failwell.actions import AsyncStore, Send, Store
@@ -32,7 +34,7 @@ from failwell.drive import drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
 from failwell.flows.call import Done, broken_off, call
-from failwell.model import Reply
+from failwell.model import Reply, Response
 from failwell.policy import deadline
 
 
@@ -87,7 +89,7 @@ class Adapter(BaseAdapter):
             prepared = prepare(self.seam, request, now)
             attempt = self._attempts(prepared, stream, timeout, how, last)
             flow = call(prepared.request, prepared.terms, now)
-            return self._went_well(drive(flow, attempt, self.seam.rim))
+            return self._went_well(drive(flow, attempt, self.seam.rim), request)
         except FailwellError as error:
             failed = error
         return self._ended(failed, last)
@@ -113,8 +115,9 @@ class Adapter(BaseAdapter):
 
         return attempt
 
-    def _went_well(self, done: Done) -> requests.Response:
-        return self._told(done.response.native, Account(attempts=done.attempts))
+    def _went_well(self, done: Done, request: requests.PreparedRequest) -> requests.Response:
+        response = done.response.native or _kept(done.response, request)
+        return self._told(response, Account(attempts=done.attempts))
 
     def _ended(self, error: FailwellError, last: Last) -> requests.Response:
         """The answer that ended the call. Raises the error where none did."""
@@ -132,6 +135,15 @@ class Adapter(BaseAdapter):
     def close(self) -> None:
         """Close the adapter below."""
         self.inner.close()
+
+
+def _kept(told: Response, request: requests.PreparedRequest) -> requests.Response:
+    """An answer that the API had kept, in the body of another."""
+    response = requests.Response()
+    response.status_code, response.url = told.status, request.url or ""
+    response.headers = CaseInsensitiveDict(told.headers)
+    response.raw, response.request = BytesIO(told.body or b""), request
+    return response
 
 
 def _guard(response: requests.Response, prepared: Prepared) -> None:

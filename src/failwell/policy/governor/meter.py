@@ -205,6 +205,8 @@ def _rate(
     """The rate within the bounds of what came back since the anchor, and where to count from."""
     fresh = _anchor(quota, flight, now)
     passed = now - anchor.at
+    if passed <= 0:
+        return meter.rate, (anchor if passed == 0 else fresh)
     around = flight.flying + flight.overtaken
     back = quota.remaining - anchor.left + anchor.answers
     sure = back - flight.overtaken - anchor.flying

@@ -132,10 +132,11 @@ def answered(
     now: float,
     *,
     counted: bool = True,
+    well: bool = True,
     ghosts: int = 0,
 ) -> Traffic:
     """The traffic after an answer that spoke of these `quotas` and `took` so many seconds. A call
-    that the API refused for its quota was not `counted` by it.
+    that the API refused for its quota was not `counted` by it; one that went `well` was served.
 
     `ghosts` are the calls, this one included, that may have gone without a ticket before anything
     was known.
@@ -147,6 +148,8 @@ def answered(
     traffic = landed(traffic, ticket, now)
     if traffic.guess is not None and counted:
         traffic = replace(traffic, guess=guesses.answered(traffic.guess))
+    if not quotas and counted and well and ticket is not None:
+        return _unspoken(traffic, route, now)
     if not (quotas and settings.learn):
         return traffic
     flight = flights.flight(traffic.flights, settings.lease, took, now)
@@ -159,9 +162,7 @@ def answered(
             if before is None
             else meters.heard(before, quota, flight, now, counted=counted)
         )
-    routes = {**traffic.routes, route: names}
-    if len(routes) > _MOST_ROUTES:
-        del routes[next(iter(routes))]
+    routes = _routed(traffic.routes, route, names)
     return replace(traffic, meters=known, routes=routes, guess=None)
 
 
@@ -192,10 +193,29 @@ def _timely(traffic: Traffic, now: float) -> Traffic:
     return replace(traffic, showed=now)
 
 
+def _unspoken(traffic: Traffic, route: str, now: float) -> Traffic:
+    """The traffic after a call that was served without a word of a quota. Where the reset was
+    past that it may have waited for, no quota that is known holds for its route."""
+    names = _names(traffic, route)
+    if all(now >= traffic.meters[name].reset for name in names):
+        return replace(traffic, routes=_routed(traffic.routes, route, ()))
+    met = {name: replace(traffic.meters[name], scout=None) for name in names}
+    return replace(traffic, meters={**traffic.meters, **met})
+
+
+def _routed(
+    routes: dict[str, tuple[str, ...]], route: str, names: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    routes = {**routes, route: names}
+    if len(routes) > _MOST_ROUTES:
+        del routes[next(iter(routes))]
+    return routes
+
+
 def _names(traffic: Traffic, route: str) -> tuple[str, ...]:
     """The meters that govern a route: those its own answers spoke of, else all, for nobody knows
     better."""
-    names = traffic.routes.get(route) or tuple(traffic.meters)
+    names = traffic.routes.get(route, tuple(traffic.meters))
     return tuple(name for name in names if name in traffic.meters)
 
 

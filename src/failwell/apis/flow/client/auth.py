@@ -19,7 +19,8 @@ from failwell.apis.flow.client import sessions
 from failwell.apis.operation import arun, run
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.clients.renewal import TokenAuth
-from failwell.errors import FailwellError
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.policy.renewal import YOUNG
 from failwell.tokens import RefreshError, Token
 
 SHORT = 60.0
@@ -32,17 +33,21 @@ class _FlowAuth(TokenAuth):
     """Nobody, until a token is put; requests then go without one, and Flow says that it wants
     one."""
 
-    def __init__(self) -> None:
-        super().__init__(_LOGGED_OUT)
+    home: httpx2.URL
+    """The address of the client, which alone gets the token."""
 
-    @property
-    def is_logged_in(self) -> bool:
-        """Whether requests carry a token."""
-        return self.token not in (None, _LOGGED_OUT)
+    def __init__(self, token: str | None = None) -> None:
+        super().__init__(_LOGGED_OUT)
+        if token is not None:
+            self.log_in(token)
 
     def log_in(self, token: str) -> None:
-        """Send this token from now on."""
-        self.put(token_of(token))
+        """Send this token from now on. Raises `InvalidRequestError` for one that no header can
+        carry."""
+        try:
+            self.put(token_of(token))
+        except ValueError as error:
+            raise InvalidRequestError.of(f"The token is none: {error}") from None
 
     def log_out(self) -> None:
         """Send none from now on."""
@@ -51,38 +56,48 @@ class _FlowAuth(TokenAuth):
     def asked(self) -> dict[str, str]:
         """The header fields that a request would carry now."""
         token = self.token
-        return {self.header: self._spelt(token)} if token and self.is_logged_in else {}
+        return {self.header: self._spelt(token)} if token and token != _LOGGED_OUT else {}
 
     def auth_flow(
         self, request: httpx2.Request
     ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """One request, with the token of the moment, where there is one."""
-        request.headers.update(self.asked())
+        """One request, with the token of the moment, where there is one; a link that leads to
+        another host goes without it."""
+        if _origin(request.url) == _origin(self.home):
+            request.headers.update(self.asked())
         yield request
 
 
 class FlowAuth(_FlowAuth):
-    """The credential of a `Client`; `client` is what its refreshes are sent by."""
+    """The credential of a `Client`."""
 
-    client: Client
+    _client: Client
+
+    def serve(self, client: Client) -> None:
+        """Send refreshes by this client."""
+        self._client, self.home = client, client.base_url
 
     def refresh(self, spent: Token | None) -> Token:
         """A new access token, for the cookie of the log-in."""
         try:
-            return token_of(run(self.client, sessions.fresh_token()))
+            return token_of(run(self._client, sessions.fresh_token()))
         except FailwellError as error:
             raise refused(error) from None
 
 
 class AsyncFlowAuth(_FlowAuth):
-    """The credential of an `AsyncClient`; `client` is what its refreshes are sent by."""
+    """The credential of an `AsyncClient`."""
 
-    client: AsyncClient
+    _client: AsyncClient
+
+    def serve(self, client: AsyncClient) -> None:
+        """Send refreshes by this client."""
+        self._client, self.home = client, client.base_url
 
     async def refresh(self, spent: Token | None) -> Token:
         """A new access token, for the cookie of the log-in."""
         try:
-            return token_of(await arun(self.client, sessions.fresh_token()))
+            return token_of(await arun(self._client, sessions.fresh_token()))
         except FailwellError as error:
             raise refused(error) from None
 
@@ -90,13 +105,14 @@ class AsyncFlowAuth(_FlowAuth):
 def token_of(value: str) -> Token:
     """The token, with the time when it is over, where that is worth knowing beforehand.
 
-    Its lifetime counts from now, whatever the server's clock says. Raises `ValueError` for text
-    that no header can carry.
+    Its lifetime counts from now, whatever the server's clock says. One that lasts seconds may well
+    be over a moment after it came, and is not held to be young. Raises `ValueError` for text that
+    no header can carry.
     """
     lifetime = lifetime_in(value)
-    if lifetime is None or lifetime < SHORT:
-        return Token(value)
-    return Token(value, expires_at=time.time() + lifetime)
+    if lifetime is not None and lifetime < SHORT:
+        return Token(value, got_at=time.time() - YOUNG)
+    return Token.lasting(value, lifetime)
 
 
 def lifetime_in(value: str) -> float | None:
@@ -113,6 +129,10 @@ def lifetime_in(value: str) -> float | None:
     if not isinstance(begins, (int, float)) or not isinstance(ends, (int, float)):
         return None
     return float(ends - begins)
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def refused(error: FailwellError) -> RefreshError:

@@ -15,7 +15,7 @@ from failwell.apis.flow.client.facts import (
     ProjectFacts,
     SampleFacts,
 )
-from failwell.apis.flow.client.reading import Link, id_of, read
+from failwell.apis.flow.client.reading import Link, id_of, read, read_all
 from failwell.apis.operation import Ask, Operation
 from failwell.contract import Options
 from failwell.errors import InvalidRequestError, NotFoundError
@@ -39,7 +39,7 @@ def get_sample(kind: type[S], sample: object) -> Operation[S]:
 
 def search_samples(kind: type[S], asked: Mapping[str, Any]) -> Operation[list[S]]:
     """All samples that one may read and that meet what is asked."""
-    return (yield from _pages(list[kind], "samples/search", "samples", asked))
+    return (yield from _pages(kind, "samples/search", "samples", asked))
 
 
 def create_sample(kind: type[S], body: Mapping[str, Any], key: str | None) -> Operation[S]:
@@ -68,7 +68,7 @@ def share(what: str, thing: object, users: Sequence[object], level: Permission) 
 def get_projects(kind: type[P], *, owned: bool) -> Operation[list[P]]:
     """All projects that one may read, or one's own."""
     path = "projects/owned" if owned else "projects/search"
-    return (yield from _pages(list[kind], path, "projects", {}))
+    return (yield from _pages(kind, path, "projects", {}))
 
 
 def get_project(kind: type[P], project: object) -> Operation[P]:
@@ -90,7 +90,7 @@ def delete_project(project: object) -> Operation[None]:
 
 def project_samples(kind: type[S], project: object) -> Operation[list[S]]:
     """The samples of a project."""
-    return (yield from _pages(list[kind], f"projects/{id_of(project)}/samples", "samples", {}))
+    return (yield from _pages(kind, f"projects/{id_of(project)}/samples", "samples", {}))
 
 
 def pipelines() -> Operation[list[dict[str, Any]]]:
@@ -120,7 +120,7 @@ def get_execution(kind: type[E], execution: object) -> Operation[E]:
 def get_outputs(kind: type[D], execution: object) -> Operation[list[D]]:
     """The files that an execution has made."""
     response, _ = yield from Ask("GET", f"executions/{id_of(execution)}/outputs")
-    return read(response, list[kind], "data")
+    return read_all(response, kind, "data")
 
 
 def cancel_execution(kind: type[E], execution: object) -> Operation[E]:
@@ -157,16 +157,14 @@ def _deleted(path: str) -> Operation[None]:
             raise
 
 
-def _pages(
-    kind: type[list[T]], path: str, member: str, asked: Mapping[str, Any]
-) -> Operation[list[T]]:
+def _pages(kind: type[T], path: str, member: str, asked: Mapping[str, Any]) -> Operation[list[T]]:
     """What stands on all pages. What is added or deleted meanwhile may be missed or come twice."""
     found: list[T] = []
     params = {name: _spelled(value) for name, value in asked.items() if value is not None}
     for page in range(1, 10**6):
         paged = {**params, "page": str(page), "count": str(PAGE)}
         response, _ = yield from Ask("GET", path, params=paged)
-        listed = read(response, kind, member)
+        listed = read_all(response, kind, member)
         found += listed
         if len(listed) < PAGE or len(found) >= read(response, int, "count"):
             break

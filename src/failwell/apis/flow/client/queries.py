@@ -10,8 +10,8 @@ import httpx2
 import msgspec
 
 from failwell.actions import Renew
-from failwell.apis.flow.contract import FLOW_GRAPHQL, FLOW_QUERIES
 from failwell.apis.flow.client.reading import read
+from failwell.apis.flow.contract import FLOW_GRAPHQL, FLOW_QUERIES
 from failwell.apis.operation import Ask, Operation
 from failwell.clients.waiting.look import reply
 from failwell.contract import Contract
@@ -55,9 +55,7 @@ def error_in(response: httpx2.Response, contract: Contract) -> FailwellError | N
     if own is None:
         return None
     asked = response.request
-    request = Request(
-        method=asked.method, url=asked.url, headers=asked.headers, body=asked.content
-    )
+    request = Request(method=asked.method, url=asked.url, headers=asked.headers, body=asked.content)
     url = str(asked.url)
     entry = next((one for one in contract.codes if one.code == own.code), None)
     told = kept.told(contract, answer, own, kept.secrets_of(request, answer, url))

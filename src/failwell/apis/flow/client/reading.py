@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from types import GenericAlias
+from typing import Any, TypeVar, cast
 
 import httpx2
 import msgspec
@@ -69,6 +70,11 @@ def read(response: httpx2.Response, kind: type[T], member: str | None = None) ->
                 method=response.request.method,
             )
         ) from None
+
+
+def read_all(response: httpx2.Response, kind: type[T], member: str) -> list[T]:
+    """The list in a member of the answer, each of its items a `kind`. Raises as `read` does."""
+    return read(response, cast("type[list[T]]", GenericAlias(list, (kind,))), member)
 
 
 def id_of(thing: Any) -> str:

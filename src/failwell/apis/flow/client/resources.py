@@ -18,13 +18,12 @@ from failwell.apis.flow.client.facts import (
 from failwell.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from failwell.apis.flow.client import AsyncClient
     from failwell.apis.flow.client import Client
 
 T = TypeVar("T")
 
 
-def bound(thing: T, client: Client | AsyncClient) -> T:
+def bound(thing: T, client: object) -> T:
     """The thing, with the way back to its client."""
     thing.__dict__["client"] = client
     return thing

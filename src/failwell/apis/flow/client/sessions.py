@@ -3,8 +3,6 @@ async."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from failwell.actions import Renew
 from failwell.apis.flow.client.reading import User, read
 from failwell.apis.operation import Ask, Operation
@@ -14,14 +12,13 @@ def log_in(username: str, password: str) -> Operation[tuple[str, User]]:
     """A new session: its access token, and who is logged in. The refresh token is a cookie."""
     body = {"username": username, "password": password}
     response, _ = yield from Ask("POST", "login", json=body, signed=False)
-    body = read(response, dict[str, Any])
-    return _token(body), read(response, User, "user")
+    return read(response, str, "token"), read(response, User, "user")
 
 
 def fresh_token() -> Operation[str]:
     """A new access token for the cookie of the log-in, whatever became of the one before."""
     response, _ = yield from Ask("GET", "token", signed=False)
-    return _token(read(response, dict[str, Any]))
+    return read(response, str, "token")
 
 
 def renewed(asked: dict[str, str]) -> Operation[bool]:

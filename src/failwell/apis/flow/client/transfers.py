@@ -8,61 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from failwell.apis.flow.exceptions import (
-    ExecutionFailedError,
-    ExecutionTimeoutError,
-    GoneError,
-    NotFoundError,
-    ValidationError,
-)
+import httpx2
+import msgspec
+
 from failwell.apis.flow.client.operations import link_to
-from failwell.apis.flow.client.reading import id_of
+from failwell.apis.flow.client.reading import id_of, read
+from failwell.apis.flow.exceptions import GoneError, NotFoundError, ValidationError
 from failwell.apis.operation import arun, run
 from failwell.batch import OffsetForm, adownload, aupload, download, upload
 from failwell.batch.uploads import forget
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.errors import InvalidRequestError
-from failwell.job import Job
 
 CHUNK = 1_000_000
 """Bytes of a chunk; Flow takes 50 MB at most."""
 
 LINKS = 10
 """Links that a download uses up at most, one after another."""
-
-EXECUTION = Job(
-    url="executions/{id}",
-    succeeded=frozenset({"OK"}),
-    failed=frozenset({"ERROR"}),
-    cancelled=frozenset({"CANCELED"}),
-    reason=lambda record: ": ".join(
-        str(record[name]) for name in ("failed_process", "error") if record.get(name)
-    ),
-    code=lambda record: "EXECUTION_FAILED" if record["status"] == "ERROR" else None,
-    cancel=("POST", "executions/{id}/cancel"),
-    first=0.25,
-    cap=10.0,
-    name="Execution",
-    resume="client.wait({id})",
-    failed_error=ExecutionFailedError,
-    timeout_error=ExecutionTimeoutError,
-)
-"""How Flow speaks of an execution."""
-
-IMPORT = Job(
-    url="v2/sample-imports/{id}",
-    succeeded=frozenset({"COMPLETED"}),
-    failed=frozenset({"FAILED"}),
-    name="Import",
-    resume="client.wait_for_import({id})",
-    failed_error=ExecutionFailedError,
-    timeout_error=ExecutionTimeoutError,
-)
-"""How Flow speaks of an import."""
 
 
 def form(
@@ -83,10 +49,67 @@ def form(
     return OffsetForm(url=url, chunk_size=chunk_size, fields={**said, **whole})
 
 
-def send(client: Client, path: str | os.PathLike[str], plan: OffsetForm, *, progress: bool) -> Any:
+async def aform(
+    path: str | os.PathLike[str], url: str, fields: Mapping[str, Any], chunk_size: int
+) -> OffsetForm:
+    """The same, while other tasks go on: a large file takes its time."""
+    from anyio import to_thread
+
+    return await to_thread.run_sync(form, path, url, fields, chunk_size)
+
+
+def about(
+    name: str,
+    sample_type: str,
+    organism: str | None,
+    project: object,
+    metadata: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """What is sent with each chunk of a sample's files."""
+    said = {"sample_name": name, "sample_type": sample_type, "organism": organism}
+    return {**(metadata or {}), **said, "project": None if project is None else id_of(project)}
+
+
+class _Told(msgspec.Struct):
+    data_id: int
+    sample_id: int | None = None
+
+
+class Pair:
+    """The files of one sample on their way: each says which went before, the last one that it is
+    the last."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._before: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What the next file says of the others."""
+        return {"is_last_sample": str(self._left == 1).lower(), "previous_data": self._before}
+
+    def sent(self, answer: httpx2.Response) -> int | None:
+        """The id of the sample, once its last file is there."""
+        self._left -= 1
+        told = read(answer, _Told)
+        self._before = str(told.data_id)
+        return told.sample_id
+
+
+def pair(paths: Sequence[object]) -> Pair:
+    """The files of one sample. Raises `InvalidRequestError` for none, and for more than two."""
+    if not 1 <= len(paths) <= 2:
+        raise InvalidRequestError.of(
+            f"{len(paths)} files: the reads of a sample are one, or a pair"
+        )
+    return Pair(len(paths))
+
+
+def send(
+    client: Client, path: str | os.PathLike[str], plan: OffsetForm, *, progress: bool
+) -> httpx2.Response:
     """The answer to the last chunk. What Flow has refused begins anew the next time."""
     try:
-        return upload(client, path, plan, progress=progress).json()
+        return upload(client, path, plan, progress=progress)
     except (ValidationError, NotFoundError):
         forget(path)
         raise
@@ -94,10 +117,10 @@ def send(client: Client, path: str | os.PathLike[str], plan: OffsetForm, *, prog
 
 async def asend(
     client: AsyncClient, path: str | os.PathLike[str], plan: OffsetForm, *, progress: bool
-) -> Any:
+) -> httpx2.Response:
     """The answer to the last chunk. What Flow has refused begins anew the next time."""
     try:
-        return (await aupload(client, path, plan, progress=progress)).json()
+        return await aupload(client, path, plan, progress=progress)
     except (ValidationError, NotFoundError):
         forget(path)
         raise

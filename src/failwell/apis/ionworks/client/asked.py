@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 from urllib.parse import quote
 
+import httpx2
 import msgspec
 
-from failwell.apis.operation import Ask
+from failwell.apis.operation import Ask, Operation
 from failwell.contract import Options
-from failwell.errors import InvalidRequestError
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.model import Outcome
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -74,6 +76,18 @@ def write(method: str, where: str, data: object, *, get_existing: bool = False) 
         raise InvalidRequestError.of(f"The data cannot be sent as JSON: {error}") from None
     options = Options(get_existing=True) if get_existing else None
     return Ask(method, where, content=body, headers=_JSON, options=options)
+
+
+def done(first: Ask, again: Ask) -> Operation[httpx2.Response]:
+    """The answer to a write. Where it took effect, but its answer could not be read nor its record
+    be found, asking `again` gives it: for an API whose names are unique, nothing is made twice."""
+    try:
+        response, _ = yield from first
+    except FailwellError as error:
+        if error.outcome is not Outcome.APPLIED:
+            raise
+        response, _ = yield from again
+    return response
 
 
 def _plain(value: object) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from failwell.apis.ionworks.client import answered
-from failwell.apis.ionworks.client.asked import fields, path, query, write
+from failwell.apis.ionworks.client.asked import done, fields, path, query, write
 from failwell.apis.ionworks.client.records import (
     CellBatch,
     CellInstance,
@@ -14,7 +14,8 @@ from failwell.apis.ionworks.client.records import (
     Page,
 )
 from failwell.apis.operation import Ask, Operation
-from failwell.errors import InvalidRequestError
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.model import Outcome
 
 T = TypeVar("T")
 
@@ -35,7 +36,12 @@ def update(room: str, cls: type[T], identifier: str, data: Mapping[str, Any]) ->
 
 def delete(room: str, identifier: str) -> Operation[None]:
     """Nothing; the record is gone, and all that belongs to it."""
-    yield from Ask("DELETE", path(room, identifier))
+    try:
+        yield from Ask("DELETE", path(room, identifier))
+    except FailwellError as error:
+        # A 404 that answers the second attempt: the first one, whose answer was lost, deleted it.
+        if error.outcome is not Outcome.APPLIED:
+            raise
 
 
 def listed(
@@ -53,8 +59,7 @@ def create_spec(
     given = fields(data, "A cell specification")
     if given.get("project_id") is None and project is not None:
         given["project_id"] = project
-    response, _ = yield from write("POST", SPECS, given, get_existing=get_existing)
-    return answered.read(response, CellSpecification)
+    return _made(SPECS, given, CellSpecification, get_existing)
 
 
 def list_specs(
@@ -82,11 +87,8 @@ def create_batch(
     spec: str, data: Mapping[str, Any], *, get_existing: bool = False
 ) -> Operation[CellBatch]:
     """A new lot of a specification."""
-    ask = write(
-        "POST", path(SPECS, spec, BATCHES), fields(data, "A lot"), get_existing=get_existing
-    )
-    response, _ = yield from ask
-    return answered.read(response, CellBatch)
+    given = fields(data, "A lot")
+    return _made(path(SPECS, spec, BATCHES), given, CellBatch, get_existing)
 
 
 def create_cell(
@@ -94,9 +96,13 @@ def create_cell(
 ) -> Operation[CellInstance]:
     """A new cell of a specification."""
     given = _cell(data)
-    ask = write("POST", path(SPECS, spec, CELLS), given, get_existing=get_existing)
-    response, _ = yield from ask
-    return answered.read(response, CellInstance)
+    return _made(path(SPECS, spec, CELLS), given, CellInstance, get_existing)
+
+
+def _made(where: str, given: dict[str, Any], cls: type[T], get_existing: bool) -> Operation[T]:
+    first = write("POST", where, given, get_existing=get_existing)
+    response = yield from done(first, write("POST", where, given, get_existing=True))
+    return answered.read(response, cls)
 
 
 def update_cell(cell: str, data: Mapping[str, Any]) -> Operation[CellInstance]:

@@ -8,7 +8,8 @@ Source: the always-on checks of the client `ionworks-api` 0.38.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -26,8 +27,6 @@ CUMULATIVE = (
 _NEAR_ZERO = 1e-6
 _STEADY = 1e-3
 """Volts; a smaller change says nothing of the direction."""
-
-Number = int | float
 
 
 def issues_of(series: Columns) -> list[Issue]:
@@ -55,7 +54,7 @@ def _steps(series: Columns) -> Iterator[Issue]:
         yield _issue(STEP, "step_count_missing", "is required")
     elif steps[0] != 0:
         yield _issue(STEP, "step_count_start", f"starts at {steps[0]}, not at 0")
-    elif (row := _first(steps, lambda a, b: b not in (a, a + 1))) is not None:
+    elif (row := _first(steps, _jumps)) is not None:
         yield _issue(STEP, "step_count_jump", f"goes from {steps[row - 1]} to {steps[row]}")
 
 
@@ -63,7 +62,7 @@ def _time(series: Columns) -> Iterator[Issue]:
     times = [each for each in series.get(TIME, ()) if _is_known(each)]
     if times and abs(times[0]) > _NEAR_ZERO:
         yield _issue(TIME, "time_start", f"starts at {times[0]:g}, not at 0")
-    if (row := _first(times, lambda a, b: b < a)) is not None:
+    if (row := _first(times, operator.gt)) is not None:
         yield _issue(TIME, "time_goes_back", f"goes back from {times[row - 1]:g} to {times[row]:g}")
 
 
@@ -74,7 +73,7 @@ def _cumulative(series: Columns) -> Iterator[Issue]:
             if values and abs(values[0]) > _NEAR_ZERO:
                 yield _issue(name, "not_reset", f"starts step {step} at {values[0]:g}, not at 0")
                 break
-            if _first(values, lambda a, b: b < a - _NEAR_ZERO) is not None:
+            if _first(values, _falls) is not None:
                 yield _issue(name, "falls", f"falls within step {step}")
                 break
 
@@ -109,7 +108,15 @@ def _each_step(series: Columns) -> Iterator[tuple[Any, slice]]:
         first += size
 
 
-def _first(values: Sequence[Any], is_wrong: Any) -> int | None:
+def _jumps(before: Any, after: Any) -> bool:
+    return after not in (before, before + 1)
+
+
+def _falls(before: float, after: float) -> bool:
+    return after < before - _NEAR_ZERO
+
+
+def _first(values: Sequence[Any], is_wrong: Callable[[Any, Any], bool]) -> int | None:
     """The row at which something is wrong beside the one before it."""
     return next((row for row, (a, b) in enumerate(pairwise(values), 1) if is_wrong(a, b)), None)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -134,7 +134,9 @@ def _project() -> str | None:
     return old or None
 
 
-def _with(hooks: Any, compress: Callable[[httpx2.Request], Any]) -> dict[str, list[Any]]:
+def _with(
+    hooks: Mapping[str, list[Any]] | None, compress: Callable[[httpx2.Request], Any]
+) -> dict[str, list[Any]]:
     """The caller's own event hooks of httpx2, and the compression after them."""
-    own: dict[str, list[Any]] = {name: list(each) for name, each in (hooks or {}).items()}
+    own = dict(hooks or {})
     return {**own, "request": [*own.get("request", []), compress]}

@@ -64,12 +64,18 @@ def _lists(columns: Mapping[str, Any]) -> Columns:
     for name, values in columns.items():
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise InvalidRequestError.of(f"The column {name!r} is not a list of values")
-        listed = getattr(values, "tolist", None)
-        found[str(name)] = listed() if callable(listed) else list(cast("Iterable[Any]", values))
+        found[str(name)] = _list(cast("Iterable[Any]", values))
     lengths = {name: len(values) for name, values in found.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidRequestError.of(f"The columns are not equally long: {lengths}")
     return found
+
+
+def _list(values: Any) -> list[Any]:
+    """The values as plain Python has them, out of numpy's or a frame's own."""
+    if hasattr(values, "tolist"):
+        return list(values.tolist())
+    return list(values)
 
 
 def _of_rows(rows: list[Any]) -> Columns:

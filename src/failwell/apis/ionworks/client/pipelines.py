@@ -20,7 +20,7 @@ def create(config: object, project: str | None, **said: Any) -> Operation[Pipeli
     given = {**_config(config), **{name: v for name, v in said.items() if v is not None}}
     if not isinstance(given.get("elements"), Mapping):
         raise InvalidRequestError.of("A pipeline needs its elements, by name")
-    body = {"project_id": project, **given, "options": given.get("options") or {}}
+    body: dict[str, Any] = {"project_id": project, **given, "options": given.get("options") or {}}
     sent = {name: value for name, value in body.items() if value is not None}
     response, _ = yield from write("POST", PIPELINES, sent)
     return answered.read(response, Pipeline)

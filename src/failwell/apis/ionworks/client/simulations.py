@@ -22,6 +22,7 @@ SIMULATIONS, JOBS = "simulations", "jobs"
 
 Which: TypeAlias = str | SubmittedSimulation | Simulation
 """A simulation: by its id, as it was submitted, or as it was read."""
+Many: TypeAlias = list[Which] | list[str] | list[SubmittedSimulation] | tuple[Which, ...]
 
 _QUICK = frozenset({"capacity", "chemistry", "resistance_pct", "cell_spec_id"})
 _FULL = frozenset({"quick_model", "model_id", "parameters"})
@@ -41,16 +42,15 @@ def submit(config: Mapping[str, Any], project: str | None) -> Operation[list[Sub
         template = yield from _template(given, project)
     else:
         project = given.get("project_id")
-    body = {
+    body: dict[str, Any] = {
         "parameterized_model": _model(given.get("parameterized_model")),
         "experiment_template_id": template,
-        "experiment_parameter_sets": [given.get("experiment_parameters") or {}],
+        "experiment_parameter_sets": [_inputs(given)],
         "conditions": _conditions(given),
         "project_id": project,
         **{name: given.get(name) for name in _AS_THEY_ARE},
     }
-    said = {name: value for name, value in body.items() if value is not None}
-    response, _ = yield from write("POST", f"{SIMULATIONS}/with-template/batch", said)
+    response, _ = yield from write("POST", f"{SIMULATIONS}/with-template/batch", _said(body))
     made = answered.read(response, list[SubmittedSimulation])
     return [msgspec.structs.replace(each, protocol_id=str(template)) for each in made]
 
@@ -90,18 +90,31 @@ def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _template(given: Mapping[str, Any], project: str | None) -> Operation[str]:
-    """The template of a protocol; the same text is one template."""
-    parameters: dict[str, Any] = {}
-    for condition in given.get("conditions") or ():
-        parameters = {**condition.get("experiment_parameters", {}), **parameters}
-    body = {
+    """The template of a protocol; the same text is one template. It is to know of every input
+    that any run gives."""
+    inputs: dict[str, Any] = {}
+    for run in _runs(given):
+        inputs = {**_inputs(run), **inputs}
+    body: dict[str, Any] = {
         "protocol_experiment": given["protocol_experiment"],
-        "experiment_parameters": parameters | (given.get("experiment_parameters") or {}),
+        "experiment_parameters": inputs | _inputs(given),
         "project_id": project,
     }
-    said = {name: value for name, value in body.items() if value is not None}
-    response, _ = yield from write("POST", "protocols/parse-to-template", said)
+    response, _ = yield from write("POST", "protocols/parse-to-template", _said(body))
     return answered.read(response, _Template).template_id
+
+
+def _said(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given; Ionworks has its own defaults for the rest."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _inputs(of: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(of.get("experiment_parameters") or {})
+
+
+def _runs(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [fields(run, "A condition") for run in given.get("conditions") or ()]
 
 
 class _Template(msgspec.Struct, frozen=True):
@@ -110,18 +123,18 @@ class _Template(msgspec.Struct, frozen=True):
 
 def _model(given: Any) -> Any:
     """A quick model may be given by its fields alone."""
-    if isinstance(given, Mapping) and _QUICK & set(given) and not _FULL & set(given):
-        return {"quick_model": dict(given)}
-    return given
+    if not isinstance(given, Mapping):
+        return given
+    model: dict[str, Any] = {**given}
+    is_quick = bool(_QUICK & set(model)) and not _FULL & set(model)
+    return {"quick_model": model} if is_quick else model
 
 
 def _conditions(given: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """The runs, each with the inputs that all of them share."""
-    shared = given.get("experiment_parameters") or {}
-    return [
-        {**run, "experiment_parameters": {**shared, **run.get("experiment_parameters", {})}}
-        for run in given.get("conditions") or ()
-    ] or None
+    shared = _inputs(given)
+    runs = _runs(given)
+    return [{**run, "experiment_parameters": {**shared, **_inputs(run)}} for run in runs] or None
 
 
 def get_simulation(identifier: str) -> Operation[Simulation]:
@@ -141,7 +154,7 @@ def cancel_job(identifier: str) -> Operation[Job]:
     return answered.read(response, Job)
 
 
-def several(which: Which | Sequence[Which]) -> Sequence[Which]:
+def several(which: Which | Many) -> Sequence[Which]:
     """The simulations meant, one or many."""
     return [which] if isinstance(which, (str, SubmittedSimulation, Simulation)) else which
 
@@ -174,11 +187,15 @@ def result_of(simulation: Simulation, seconds: float) -> tuple[str, Kind]:
     kind = _every(
         seconds,
         url=f"{SIMULATIONS}/{{id}}",
-        state=lambda record: "completed" if record.get("storage_folder") else "storing",
+        state=_stored,
         name="Simulation",
         resume=_resume(simulation),
     )
     return simulation.id, kind
+
+
+def _stored(record: dict[str, Any]) -> str:
+    return "completed" if record.get("storage_folder") else "storing"
 
 
 def together(

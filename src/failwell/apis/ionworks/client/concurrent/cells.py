@@ -38,7 +38,7 @@ class AsyncCellSpecs(AsyncResource):
         return await self._run(cells.create_spec(data, self._line.project))
 
     async def create_or_get(self, data: Mapping[str, Any]) -> CellSpecification:
-        """The specification of this name, which is made where it is not there: see `CellSpecs.create_or_get`."""
+        """The specification of this name: see `CellSpecs.create_or_get`."""
         return await self._run(cells.create_spec(data, self._line.project, get_existing=True))
 
     async def update(self, cell_spec_id: str, data: Mapping[str, Any]) -> CellSpecification:

@@ -30,7 +30,7 @@ class AsyncCellMeasurements(AsyncResource):
         measurement_type: str | None = None,
         **filters: Unpack[Filters],
     ) -> Page[CellMeasurement]:
-        """A page of a cell's measurements, or of those of one type: time_series, properties, file: see `CellMeasurements.list`."""
+        """A page of a cell's measurements, or of those of one type."""
         more = {"limit": limit, "offset": offset, "measurement_type": measurement_type}
         where = path(CELLS, cell_instance_id, MEASUREMENTS)
         return await self._run(cells.listed(where, CellMeasurement, query(filters, **more)))
@@ -42,7 +42,7 @@ class AsyncCellMeasurements(AsyncResource):
         *,
         wait_for_processing: bool = True,
     ) -> CellMeasurement:
-        """A new measurement of `{"measurement": {"name", ...}, "time_series": table}`, its steps derived, unless they are not to be waited for: see `CellMeasurements.create`."""
+        """A new measurement: see `CellMeasurements.create`."""
         draft = uploads.draft(cell_instance_id, measurement_detail)
         return await self._uploaded(
             draft, await self._run(uploads.begin(draft)), wait_for_processing
@@ -55,7 +55,7 @@ class AsyncCellMeasurements(AsyncResource):
         *,
         wait_for_processing: bool = True,
     ) -> CellMeasurement:
-        """The measurement of this name, uploaded where it is not there: see `CellMeasurements.create_or_get`."""
+        """The measurement of this name: see `CellMeasurements.create_or_get`."""
         draft = uploads.draft(cell_instance_id, measurement_detail)
         begun = await self._run(uploads.begin_or_get(draft))
         if isinstance(begun, CellMeasurement):
@@ -65,7 +65,7 @@ class AsyncCellMeasurements(AsyncResource):
     async def create_properties(
         self, cell_instance_id: str, name: str, properties: Mapping[str, Any], **fields: Any
     ) -> CellMeasurement:
-        """A new measurement that is single values: numbers are `{"value", "unit"}`: see `CellMeasurements.create_properties`."""
+        """A new measurement that is single values."""
         return await self._run(
             uploads.create_properties(cell_instance_id, name, properties, fields)
         )
@@ -81,7 +81,7 @@ class AsyncCellMeasurements(AsyncResource):
     async def wait_for_processing(
         self, measurement_id: str, timeout: float = 600.0
     ) -> CellMeasurement:
-        """The measurement when its steps are derived: see `CellMeasurements.wait_for_processing`."""
+        """The measurement when its steps are derived; `timeout` in seconds."""
         check(await self._ends([(measurement_id, PROCESSING)], timeout, verbose=False))
         return await self.get(measurement_id)
 
@@ -98,11 +98,11 @@ class AsyncCellMeasurements(AsyncResource):
 
     async def steps(self, measurement_id: str) -> Any:
         """The steps, as a table."""
-        return await self.steps_and_cycles(measurement_id).steps
+        return (await self.steps_and_cycles(measurement_id)).steps
 
     async def cycles(self, measurement_id: str) -> Any:
         """The cycles, as a table."""
-        return await self.steps_and_cycles(measurement_id).cycles
+        return (await self.steps_and_cycles(measurement_id)).cycles
 
     async def _uploaded(self, draft: Draft, begun: Begun, wait: bool) -> CellMeasurement:
         await self._store(uploads.put(draft, begun))

@@ -44,6 +44,8 @@ class AsyncResource:
         self, jobs: Sequence[tuple[str, Job]], timeout: float, *, verbose: bool
     ) -> list[Finished]:
         """The end of each job, in their order, well or badly."""
+        if not jobs:
+            return []
         bears = patience(self._line.api.policy)
         pending = [
             Pending(self._line.api, job_id, job, timeout, bears, tag=number)

@@ -21,7 +21,7 @@ from failwell.apis.ionworks.client.records import (
     SimulationResult,
     SubmittedSimulation,
 )
-from failwell.apis.ionworks.client.simulations import JOBS, SIMULATIONS, Which
+from failwell.apis.ionworks.client.simulations import JOBS, SIMULATIONS, Many, Which
 
 
 class AsyncSimulations(AsyncResource):
@@ -29,10 +29,10 @@ class AsyncSimulations(AsyncResource):
 
     async def protocol(self, config: Mapping[str, Any]) -> SubmittedSimulation:
         """One simulation, submitted: see `Simulations.protocol`."""
-        return await self.protocol_batch(simulations.single(config))[0]
+        return (await self.protocol_batch(simulations.single(config)))[0]
 
     async def protocol_batch(self, config: Mapping[str, Any]) -> Sequence[SubmittedSimulation]:
-        """Many simulations, submitted: one for each of the `conditions`, or of the points of `design_parameters_doe`: see `Simulations.protocol_batch`."""
+        """Many simulations, submitted: see `Simulations.protocol_batch`."""
         return await self._run(simulations.submit(config, self._line.project))
 
     async def get(self, simulation_id: str) -> Simulation:
@@ -62,7 +62,7 @@ class AsyncSimulations(AsyncResource):
     @overload
     async def wait_for_completion(
         self,
-        simulation_id: Sequence[Which],
+        simulation_id: Many,
         timeout: float = 60.0,
         poll_interval: float = 2.0,
         verbose: bool = True,
@@ -70,7 +70,7 @@ class AsyncSimulations(AsyncResource):
     ) -> Sequence[Simulation]: ...
     async def wait_for_completion(
         self,
-        simulation_id: Which | Sequence[Which],
+        simulation_id: Which | Many,
         timeout: float = 60.0,
         poll_interval: float = 2.0,
         verbose: bool = True,
@@ -85,7 +85,7 @@ class AsyncSimulations(AsyncResource):
         check(ended, raise_on_failure=raise_on_failure)
         left = max(begun + timeout - self._line.api.rim.clock(), 0.0)
         done = [end for end in ended if end.error is None]
-        results = [simulations.result_of(found[end.tag], poll_interval) for end in done]
+        results = [simulations.result_of(found[int(end.tag)], poll_interval) for end in done]
         stored = await self._ends(results, left, verbose=False)
         check(stored)
         together = simulations.together(found, ended, stored)
@@ -96,8 +96,8 @@ class AsyncSimulations(AsyncResource):
         names = ("time_series", "steps")
         links = [await self._run(uploads.link(SIMULATIONS, simulation_id, name)) for name in names]
         files = [await self._store(uploads.fetch(link)) for link in links]
-        tables = (read_parquet(file, self._line.backend) for file in files)
-        return SimulationResult(*tables, await self.get(simulation_id).metrics or {})
+        series, steps = (read_parquet(file, self._line.backend) for file in files)
+        return SimulationResult(series, steps, (await self.get(simulation_id)).metrics or {})
 
 
 class AsyncPipelines(AsyncResource):
@@ -112,7 +112,7 @@ class AsyncPipelines(AsyncResource):
         description: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Pipeline:
-        """A new pipeline of `{"elements": {...}}`, or of an `ionworks_schema.Pipeline`: see `Pipelines.create`."""
+        """A new pipeline: see `Pipelines.create`."""
         said = {"project_id": project_id, "name": name, "description": description}
         return await self._run(
             pipelines.create(config, self._line.project, **said, options=options)

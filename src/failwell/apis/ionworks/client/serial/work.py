@@ -21,7 +21,7 @@ from failwell.apis.ionworks.client.records import (
     SubmittedSimulation,
 )
 from failwell.apis.ionworks.client.serial.resource import Resource
-from failwell.apis.ionworks.client.simulations import JOBS, SIMULATIONS, Which
+from failwell.apis.ionworks.client.simulations import JOBS, SIMULATIONS, Many, Which
 
 
 class Simulations(Resource):
@@ -68,7 +68,7 @@ class Simulations(Resource):
     @overload
     def wait_for_completion(
         self,
-        simulation_id: Sequence[Which],
+        simulation_id: Many,
         timeout: float = 60.0,
         poll_interval: float = 2.0,
         verbose: bool = True,
@@ -76,7 +76,7 @@ class Simulations(Resource):
     ) -> Sequence[Simulation]: ...
     def wait_for_completion(
         self,
-        simulation_id: Which | Sequence[Which],
+        simulation_id: Which | Many,
         timeout: float = 60.0,
         poll_interval: float = 2.0,
         verbose: bool = True,
@@ -97,7 +97,7 @@ class Simulations(Resource):
         check(ended, raise_on_failure=raise_on_failure)
         left = max(begun + timeout - self._line.api.rim.clock(), 0.0)
         done = [end for end in ended if end.error is None]
-        results = [simulations.result_of(found[end.tag], poll_interval) for end in done]
+        results = [simulations.result_of(found[int(end.tag)], poll_interval) for end in done]
         stored = self._ends(results, left, verbose=False)
         check(stored)
         together = simulations.together(found, ended, stored)
@@ -108,8 +108,8 @@ class Simulations(Resource):
         names = ("time_series", "steps")
         links = [self._run(uploads.link(SIMULATIONS, simulation_id, name)) for name in names]
         files = [self._store(uploads.fetch(link)) for link in links]
-        tables = (read_parquet(file, self._line.backend) for file in files)
-        return SimulationResult(*tables, self.get(simulation_id).metrics or {})
+        series, steps = (read_parquet(file, self._line.backend) for file in files)
+        return SimulationResult(series, steps, self.get(simulation_id).metrics or {})
 
 
 class Pipelines(Resource):

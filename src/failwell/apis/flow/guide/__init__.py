@@ -1,0 +1,1 @@
+"""The helpers of Flow's error handling guide: see `failwell.apis.flow.patterns`."""

@@ -1,0 +1,260 @@
+"""`failwell.guard`: the whole stack around any function, told once for sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from failwell import (
+    Breaker,
+    Budget,
+    CircuitOpenError,
+    Governor,
+    Limit,
+    Policy,
+    RateLimitError,
+    Retry,
+    guard,
+)
+from failwell.stores.memory import MemoryStore
+from failwell.testing import Clock
+
+QUICK = Retry(max_retries=5, base=0.001, cap=0.002)
+
+
+class Down(Exception):
+    """The service is down."""
+
+
+class Work:
+    """A function that fails as often as it is told to, sync or async, under a guard."""
+
+    def __init__(self, is_async: bool) -> None:
+        self.is_async = is_async
+        self.clock = Clock()
+        self.store = MemoryStore(self.clock)
+        self.failures, self.made = 0, 0
+        self.error: BaseException = Down()
+
+    def guarded(self, policy: Policy | None = None, **how: Any) -> Callable[..., Any]:
+        """The function under a guard; it returns what it is given."""
+        how = {"key": "k", "on": Down, "store": self.store} | how
+
+        def act(value: int = 1) -> int:
+            """Act."""
+            self.made += 1
+            if self.failures > 0:
+                self.failures -= 1
+                raise self.error
+            return value
+
+        async def later(value: int = 1) -> int:
+            """Act."""
+            return act(value)
+
+        function = guard(policy or Policy(retry=QUICK), **how)(later if self.is_async else act)
+
+        def call(value: int = 1) -> int:
+            result = function(value)
+            return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+        call.__doc__ = function.__doc__
+        return call
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def work(request: pytest.FixtureRequest) -> Iterator[Work]:
+    yield Work(request.param)
+
+
+def test_what_goes_well_is_called_once(work: Work) -> None:
+    """Its arguments, its result and its name are its own."""
+    act = work.guarded()
+    assert act(7) == 7
+    assert (work.made, act.__doc__) == (1, "Act.")
+
+
+def test_what_may_be_called_again_is(work: Work) -> None:
+    """After an exception that its author has named."""
+    act = work.guarded()
+    work.failures = 3
+    assert act(7) == 7
+    assert work.made == 4
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit()])
+def test_what_may_not_is_raised(work: Work, error: BaseException) -> None:
+    """Any other exception comes through at once, as it is."""
+    act = work.guarded()
+    work.failures, work.error = 1, error
+    with pytest.raises(type(error)):
+        act()
+    assert work.made == 1
+
+
+def test_the_last_failure_is_raised(work: Work) -> None:
+    """Not a wrapper around it."""
+    act = work.guarded(Policy(retry=QUICK, breaker=None))
+    work.failures = 100
+    with pytest.raises(Down):
+        act()
+    assert work.made == 6
+
+
+def test_an_open_circuit_is_not_called(work: Work) -> None:
+    """And the error says until when."""
+    act = work.guarded(Policy(retry=None, breaker=Breaker(failures=2, open_for=9.0)))
+    work.failures = 2
+    for _ in range(2):
+        with pytest.raises(Down):
+            act()
+    with pytest.raises(CircuitOpenError) as caught:
+        act()
+    assert work.made == 2
+    assert caught.value.retry_after == pytest.approx(9.0)
+    work.clock.advance(9.1)
+    assert act() == 1
+
+
+def test_the_budget_ends_the_retries(work: Work) -> None:
+    """A call that has used them up raises what it met last."""
+    act = work.guarded(Policy(retry=QUICK, budget=Budget(floor=2, ratio=0.0), breaker=None))
+    work.failures = 100
+    with pytest.raises(Down):
+        act()
+    assert work.made == 3
+
+
+def test_a_limit_holds_it_back(work: Work) -> None:
+    """Two in any minute; the third says when to come back."""
+    policy = Policy(retry=None, deadline=1.0, governor=Governor(limits=(Limit(2, 60.0),)))
+    act = work.guarded(policy)
+    assert act() + act() == 2
+    with pytest.raises(RateLimitError) as caught:
+        act()
+    assert 50 < (caught.value.retry_after or 0) < 70
+    assert work.made == 2
+
+
+def test_functions_of_one_key_share_it(work: Work) -> None:
+    """What fails here is not asked there."""
+    policy = Policy(retry=None, breaker=Breaker(failures=1))
+    act, other = work.guarded(policy), work.guarded(policy)
+    stranger = work.guarded(policy, key="another")
+    work.failures = 1
+    with pytest.raises(Down):
+        act()
+    with pytest.raises(CircuitOpenError):
+        other()
+    assert stranger() == 1
+
+
+def test_a_slow_call_counts_as_failed(work: Work) -> None:
+    """Where the breaker was told what slow is."""
+    policy = Policy(retry=None, breaker=Breaker(failures=1, slow=1e-9))
+    act = work.guarded(policy)
+    assert act() == 1
+    with pytest.raises(CircuitOpenError):
+        act()
+
+
+def test_the_settings_are_those_of_no_call() -> None:
+    """Two calls at a time do not disturb each other: nothing is kept at decoration."""
+    work = Work(is_async=True)
+    seen: list[int] = []
+
+    @guard(Policy(retry=QUICK, breaker=None), key="k", on=Down, store=work.store)
+    async def act(number: int) -> int:
+        seen.append(number)
+        await asyncio.sleep(0)
+        if seen.count(number) < 3:
+            raise Down
+        return number
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*(act(number) for number in range(5)))
+
+    assert asyncio.run(main()) == list(range(5))
+    assert sorted(seen) == sorted(list(range(5)) * 3)
+
+
+def test_an_async_call_ends_at_its_deadline() -> None:
+    """With a `TimeoutError`; a sync one is not begun again after it."""
+
+    @guard(Policy(deadline=0.05, retry=None), key="deadline", store=MemoryStore())
+    async def act() -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(act())
+
+
+def test_a_store_may_be_a_url(tmp_path: Any) -> None:
+    """Then all processes share it: a second one finds the circuit open."""
+    policy = Policy(retry=None, breaker=Breaker(failures=1))
+
+    def guarded() -> Callable[[], None]:
+        @guard(policy, key="shared", on=Down, store=f"sqlite:///{tmp_path}/guard.db")
+        def act() -> None:
+            raise Down
+
+        return act
+
+    with pytest.raises(Down):
+        guarded()()
+    with pytest.raises(CircuitOpenError):
+        guarded()()
+
+
+def test_a_cancelled_call_gives_its_place_back() -> None:
+    """However far it had come: cancelled at each await in turn, it holds nothing for longer than
+    it runs."""
+    store = MemoryStore()
+    policy = Policy(
+        retry=QUICK, deadline=5.0,
+        governor=Governor(limits=(Limit(1),)), breaker=Breaker(failures=1, open_for=0.001),
+    )  # fmt: skip
+
+    async def cancelled_after(steps: int) -> bool:
+        awaits = 0
+
+        @guard(policy, key="k", on=Down, store=store)
+        async def act() -> None:
+            nonlocal awaits
+            awaits += 1
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if awaits < 3:
+                raise Down
+
+        task = asyncio.create_task(act())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except (asyncio.CancelledError, Down):
+            return False
+        return True
+
+    async def works() -> int:
+        @guard(policy, key="k", on=Down, store=store)
+        async def act() -> int:
+            return 1
+
+        return await act()
+
+    async def main() -> None:
+        for steps in range(25):
+            await cancelled_after(steps)
+            assert await asyncio.wait_for(works(), 5.0) == 1
+
+    asyncio.run(main())
