@@ -18,6 +18,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import failwell
+from failwell.apis import flow
 from failwell.apis.toolpath import Toolpath
 from failwell.sandbox import app
 from failwell.sandbox.wire import WIRE, running
@@ -164,17 +165,21 @@ def _set_up(namespace: dict[str, Any]) -> None:
     transport, sent = _route_to(stack.enter_context(running(_example())))
     stack.callback(setattr, transport, "handle_request", sent)
     sandbox = stack.enter_context(running(app.application(app.services())))
-    about = httpx2.get(sandbox + "/sandbox.json").json()["apis"]["toolpath"]
+    apis = httpx2.get(sandbox + "/sandbox.json").json()["apis"]
+    about = apis["toolpath"]
     namespace["base_url"] = about["base_url"]
     namespace["api_key"] = about["credentials"]["read_write"]
+    namespace["flow_url"] = apis["flow"]["base_url"]
+    namespace["flow_user"] = apis["flow"]["credentials"]["alice"]
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     shutil.copy(DATA / "angle_bracket.step", folder / "bracket.step")
+    (folder / "reads.fastq").write_text("@read1\nACGT\n+\nIIII\n" * 100)
     stack.enter_context(chdir(folder))
 
 
 def _tear_down(namespace: dict[str, Any]) -> None:
     for value in namespace.values():
-        if isinstance(value, (failwell.Client, Toolpath)):
+        if isinstance(value, (failwell.Client, Toolpath, flow.Client)):
             value.close()
     namespace["_stack"].close()
 

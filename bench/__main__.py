@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [errors] [imports] [server] [policies]`: measure, print, keep it in README.md.
+"""`python -m bench [calls] [errors] [imports] [server] [policies]`: measure, print, keep it.
 
 Only a run of everything is kept. A missed target is said to be missed; nothing fails for it, for
 a busy machine is no mistake in the code. `python -m bench faults`, which counts and does not
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from bench import calls, errors, faults, imports, server
+from bench import calls, errors, faults, imports, policies, server
 from bench.rounds import Row, Table
 
 MEASURES = {
@@ -25,7 +25,8 @@ MEASURES = {
 }
 PACKAGES = (
     "failwell", "httpx2", "msgspec", "httpx", "httpx-retries", "httpware", "clientwright",
-    "ionq-core", "starlette", "asgi-correlation-id", "slowapi",
+    "ionq-core", "starlette", "asgi-correlation-id", "slowapi", "nopanic", "stamina", "tenacity",
+    "purgatory", "pybreaker",
 )  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"

@@ -31,7 +31,7 @@ IDEAL = (CALLS - BURST) / RATE
 ON = failwell.Policy(deadline=60.0)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A status that a peer is told to retry; some read `retry_after`."""
 
     def __init__(self, response: httpx2.Response) -> None:
@@ -58,21 +58,21 @@ Fetch = Callable[[httpx2.AsyncClient], Awaitable[object]]
 async def _fetch(client: httpx2.AsyncClient) -> httpx2.Response:
     response = await client.get("/")
     if response.status_code in (429, 503):
-        raise Refused(response)
+        raise RefusedError(response)
     return response
 
 
 def _peers(time_limit: float) -> dict[str, Fetch]:
     many = 1000
     return {
-        "stamina": stamina.retry(on=Refused, attempts=many, timeout=time_limit)(_fetch),
+        "stamina": stamina.retry(on=RefusedError, attempts=many, timeout=time_limit)(_fetch),
         "tenacity": tenacity.retry(
             wait=tenacity.wait_random_exponential(max=8),
             stop=tenacity.stop_after_delay(time_limit),
         )(_fetch),
         "nopanic": nopanic.compose(
-            nopanic.retry(many, on=Refused, max_time=time_limit),
-            nopanic.adaptive_rate_limit(RATE),
+            nopanic.retry(many, on=RefusedError, max_time=time_limit),
+            nopanic.rate_limit(RATE, burst=BURST),
         )(_fetch),
     }
 

@@ -245,9 +245,7 @@ def test_a_word_will_do_for_what_a_code_proves() -> None:
     """`proves="not_started"` is the outcome of that name, not a text that fails in mid-call; a
     word that is none is refused where it is written."""
     code: Any = {"code": "gone", "status": 404, "proves": "not_started", "kind": "gone"}
-    assert Code(**code) == Code(
-        code="gone", status=404, proves=Outcome.NOT_STARTED, kind=Kind.GONE
-    )
+    assert Code(**code) == Code(code="gone", status=404, proves=Outcome.NOT_STARTED, kind=Kind.GONE)
     assert Code(**code).proves is Outcome.NOT_STARTED
     for wrong in ({"proves": "nothing"}, {"kind": "odd"}):
         with pytest.raises(ValueError, match=next(iter(wrong.values()))):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -37,6 +38,7 @@ _ITEM = r'[ \t]*(?:"([^"]{0,64})"|([A-Za-z0-9_.*-]{1,64}))[ \t]*((?:;[^,]{0,200}
 _TRIO = re.compile(
     r"(?:x-)?rate-?limit-(limit|remaining|reset)(?:-([a-z0-9]{1,32}))?", re.IGNORECASE
 )
+_MOST = 8
 _YEAR = 366 * 86400.0
 _LONGEST_SPAN = 10 * _YEAR
 
@@ -48,7 +50,8 @@ def parse_quotas(fields: Mapping[str, str], now: float) -> tuple[Quota, ...]:
     }
     if len(fields) == 1:
         return ()
-    return tuple(_standard(fields)) or tuple(_trios(fields, now))
+    standard = tuple(islice(_standard(fields), _MOST))
+    return standard or tuple(islice(_trios(fields, now), _MOST))
 
 
 def _standard(fields: Mapping[str, str]) -> Iterator[Quota]:

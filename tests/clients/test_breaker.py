@@ -80,7 +80,10 @@ def test_an_answer_below_500_never_trips_it(world: World, act: Act) -> None:
         world.run(scenario, base_url=server.url, policy=policy)
 
 
-@pytest.mark.parametrize("act", [Act("reset"), Act("close"), Act(status=200, body=b"<html>", content_type="text/html"), DOWN])
+@pytest.mark.parametrize(
+    "act",
+    [Act("reset"), Act("close"), Act(status=200, body=b"<html>", content_type="text/html"), DOWN],
+)
 def test_one_attempt_is_one_signal(world: World, act: Act) -> None:
     """A call of three attempts is three of the five failures that open it."""
     with Server([act] * 10) as server:
@@ -164,9 +167,7 @@ def test_tenants_are_told_apart(world: World) -> None:
 
         def run(scenario, key: str) -> None:
             headers = {"Authorization": f"Bearer {key}"}
-            world.run(
-                scenario, base_url=server.url, policy=ONCE, headers=headers, store=store
-            )
+            world.run(scenario, base_url=server.url, policy=ONCE, headers=headers, store=store)
 
         run(fails, "ann")
         run(works, "bob")

@@ -1,4 +1,4 @@
-"""The way in and out, as the list of what is done: waits to the digit, and nobody waits too long."""
+"""The way in and out, as the list of what is done: waits to the digit, and none too long."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from failwell.contract import Code, Contract
 from failwell.drive import Rim, adrive, drive
 from failwell.flows.admission import Refusal, enter, leave
 from failwell.flows.gate import CALM, Gate, Leave, Pass, path_of
-from failwell.model import Kind, Reply, Request
+from failwell.model import Kind, Reply
 from failwell.policy.evidence import judge
 from failwell.settings import Breaker, Budget, Governor, Limit
 from failwell.stores.memory import MemoryStore
@@ -31,9 +31,7 @@ class World:
         self.clock = Clock()
         self.gate = gate
         self.log: list[Action] = []
-        self.rim = Rim(
-            clock=self.clock, sleep=self.clock.sleep, store=MemoryStore(self.clock)
-        )
+        self.rim = Rim(clock=self.clock, sleep=self.clock.sleep, store=MemoryStore(self.clock))
 
     def run(self, flow: Flow[Any]) -> Any:
         self.log.clear()
@@ -55,9 +53,7 @@ class World:
         contract: Contract = OWN,
     ) -> bool:
         verdict = None if reply is None else judge(contract, GET, reply)
-        result: bool = self.run(
-            leave(self.gate, GET, passed, reply, verdict, 0.1, retries=retries)
-        )
+        result: bool = self.run(leave(self.gate, GET, passed, reply, verdict, 0.1, retries=retries))
         return result
 
     def shut(self) -> None:

@@ -13,19 +13,19 @@ from failwell import CircuitBreaker, CircuitOpenError
 from failwell.testing import Clock
 
 
-class Down(Exception):
+class DownError(Exception):
     """The service is down."""
 
 
 def fail(*_: Any) -> None:
-    raise Down
+    raise DownError
 
 
 def opened(clock: Clock, **settings: Any) -> CircuitBreaker:
     """A breaker after five failures."""
     breaker = CircuitBreaker(clock=clock, **settings)
     for _ in range(5):
-        with pytest.raises(Down):
+        with pytest.raises(DownError):
             breaker.call(fail)
     return breaker
 
@@ -62,7 +62,7 @@ def test_one_call_decides(works: bool, state: str) -> None:
     if works:
         assert breaker.call(lambda: 1) == 1
     else:
-        with pytest.raises(Down):
+        with pytest.raises(DownError):
             breaker.call(fail)
     assert breaker.state == state
 
@@ -71,7 +71,7 @@ def test_a_success_forgets_the_failures() -> None:
     """They must come in a row."""
     breaker = CircuitBreaker(failure_threshold=2, clock=Clock())
     for _ in range(5):
-        with pytest.raises(Down):
+        with pytest.raises(DownError):
             breaker.call(fail)
         breaker.call(int)
     assert breaker.state == "CLOSED"
@@ -79,7 +79,7 @@ def test_a_success_forgets_the_failures() -> None:
 
 def test_only_what_it_is_told_to_count() -> None:
     """A mistake of the caller's own does not open it."""
-    breaker = CircuitBreaker(failure_threshold=1, on=Down, clock=Clock())
+    breaker = CircuitBreaker(failure_threshold=1, on=DownError, clock=Clock())
     with pytest.raises(ZeroDivisionError):
         breaker.call(lambda: 1 / 0)
     assert breaker.state == "CLOSED"
@@ -90,7 +90,7 @@ def test_it_awaits_what_must_be_awaited() -> None:
     clock = Clock()
 
     async def down() -> None:
-        raise Down
+        raise DownError
 
     async def works() -> int:
         await asyncio.sleep(0)
@@ -100,7 +100,7 @@ def test_it_awaits_what_must_be_awaited() -> None:
         breaker = CircuitBreaker(clock=clock)
         assert await breaker.call(works) == 7
         for _ in range(5):
-            with pytest.raises(Down):
+            with pytest.raises(DownError):
                 await breaker.call(down)
         with pytest.raises(CircuitOpenError):
             breaker.call(works)
@@ -136,7 +136,7 @@ def test_threads_lose_no_failure() -> None:
     breaker = CircuitBreaker(failure_threshold=10**6)
 
     def hammer(_: int) -> None:
-        with pytest.raises(Down):
+        with pytest.raises(DownError):
             breaker.call(fail)
 
     with ThreadPoolExecutor(8) as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from failwell.testing import Clock
 QUICK = Retry(max_retries=5, base=0.001, cap=0.002)
 
 
-class Down(Exception):
+class DownError(Exception):
     """The service is down."""
 
 
@@ -38,11 +38,11 @@ class Work:
         self.clock = Clock()
         self.store = MemoryStore(self.clock)
         self.failures, self.made = 0, 0
-        self.error: BaseException = Down()
+        self.error: BaseException = DownError()
 
     def guarded(self, policy: Policy | None = None, **how: Any) -> Callable[..., Any]:
         """The function under a guard; it returns what it is given."""
-        how = {"key": "k", "on": Down, "store": self.store} | how
+        how = {"key": "k", "on": DownError, "store": self.store} | how
 
         def act(value: int = 1) -> int:
             """Act."""
@@ -71,8 +71,8 @@ async def _awaited(value: Any) -> Any:
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
-def work(request: pytest.FixtureRequest) -> Iterator[Work]:
-    yield Work(request.param)
+def work(request: pytest.FixtureRequest) -> Work:
+    return Work(request.param)
 
 
 def test_what_goes_well_is_called_once(work: Work) -> None:
@@ -104,7 +104,7 @@ def test_the_last_failure_is_raised(work: Work) -> None:
     """Not a wrapper around it."""
     act = work.guarded(Policy(retry=QUICK, breaker=None))
     work.failures = 100
-    with pytest.raises(Down):
+    with pytest.raises(DownError):
         act()
     assert work.made == 6
 
@@ -114,7 +114,7 @@ def test_an_open_circuit_is_not_called(work: Work) -> None:
     act = work.guarded(Policy(retry=None, breaker=Breaker(failures=2, open_for=9.0)))
     work.failures = 2
     for _ in range(2):
-        with pytest.raises(Down):
+        with pytest.raises(DownError):
             act()
     with pytest.raises(CircuitOpenError) as caught:
         act()
@@ -128,7 +128,7 @@ def test_the_budget_ends_the_retries(work: Work) -> None:
     """A call that has used them up raises what it met last."""
     act = work.guarded(Policy(retry=QUICK, budget=Budget(floor=2, ratio=0.0), breaker=None))
     work.failures = 100
-    with pytest.raises(Down):
+    with pytest.raises(DownError):
         act()
     assert work.made == 3
 
@@ -150,7 +150,7 @@ def test_functions_of_one_key_share_it(work: Work) -> None:
     act, other = work.guarded(policy), work.guarded(policy)
     stranger = work.guarded(policy, key="another")
     work.failures = 1
-    with pytest.raises(Down):
+    with pytest.raises(DownError):
         act()
     with pytest.raises(CircuitOpenError):
         other()
@@ -171,12 +171,12 @@ def test_the_settings_are_those_of_no_call() -> None:
     work = Work(is_async=True)
     seen: list[int] = []
 
-    @guard(Policy(retry=QUICK, breaker=None), key="k", on=Down, store=work.store)
+    @guard(Policy(retry=QUICK, breaker=None), key="k", on=DownError, store=work.store)
     async def act(number: int) -> int:
         seen.append(number)
         await asyncio.sleep(0)
         if seen.count(number) < 3:
-            raise Down
+            raise DownError
         return number
 
     async def main() -> list[int]:
@@ -202,13 +202,13 @@ def test_a_store_may_be_a_url(tmp_path: Any) -> None:
     policy = Policy(retry=None, breaker=Breaker(failures=1))
 
     def guarded() -> Callable[[], None]:
-        @guard(policy, key="shared", on=Down, store=f"sqlite:///{tmp_path}/guard.db")
+        @guard(policy, key="shared", on=DownError, store=f"sqlite:///{tmp_path}/guard.db")
         def act() -> None:
-            raise Down
+            raise DownError
 
         return act
 
-    with pytest.raises(Down):
+    with pytest.raises(DownError):
         guarded()()
     with pytest.raises(CircuitOpenError):
         guarded()()
@@ -226,14 +226,14 @@ def test_a_cancelled_call_gives_its_place_back() -> None:
     async def cancelled_after(steps: int) -> bool:
         awaits = 0
 
-        @guard(policy, key="k", on=Down, store=store)
+        @guard(policy, key="k", on=DownError, store=store)
         async def act() -> None:
             nonlocal awaits
             awaits += 1
             for _ in range(3):
                 await asyncio.sleep(0)
             if awaits < 3:
-                raise Down
+                raise DownError
 
         task = asyncio.create_task(act())
         for _ in range(steps):
@@ -241,12 +241,12 @@ def test_a_cancelled_call_gives_its_place_back() -> None:
         task.cancel()
         try:
             await task
-        except (asyncio.CancelledError, Down):
+        except (asyncio.CancelledError, DownError):
             return False
         return True
 
     async def works() -> int:
-        @guard(policy, key="k", on=Down, store=store)
+        @guard(policy, key="k", on=DownError, store=store)
         async def act() -> int:
             return 1
 

@@ -13,15 +13,14 @@ from failwell.settings import Breaker
 NOW = 1_000.0
 
 
-def told(word: str, settings: Breaker | None = None, now: float = NOW, step: float = 0.0) -> Circuit:
-    """The circuit after attempts that failed (f) or went well (s), `step` seconds apart."""
+def told(word: str, settings: Breaker | None = None) -> Circuit:
+    """The circuit after attempts that failed (f) or went well (s)."""
     circuit, settings = HEALTHY, settings or Breaker()
-    for number, letter in enumerate(word):
-        at = now + number * step
+    for letter in word:
         if letter == "f":
-            circuit = breaker.fail(circuit, settings, at, probing=False, cause="503")
+            circuit = breaker.fail(circuit, settings, NOW, probing=False, cause="503")
         else:
-            circuit = breaker.succeed(circuit, settings, at, probing=False)
+            circuit = breaker.succeed(circuit, settings, NOW, probing=False)
     return circuit
 
 

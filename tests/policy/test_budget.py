@@ -138,7 +138,7 @@ TestWalk = Walk.TestCase
     ],
 )
 def test_spans_that_are_none_are_refused(make, bad: float) -> None:
-    """0, a negative number, NaN and infinity are no spans of time; the message names the setting."""
+    """0, negative numbers, NaN and infinity are no spans; the message names the setting."""
     with pytest.raises(ValueError, match=r"\w+=.*: must be above 0"):
         make(bad)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failwell.flows.runs import Book
 from failwell.policy import runs
+from failwell.policy.intents import identity
 from failwell.policy.runs import End, Enlist, Full, List, Look, Open, Page, Peek, Put, Turn
 from failwell.stores.memory import MemoryStore
 
@@ -72,3 +76,19 @@ def test_no_two_records_share_a_slot() -> None:
     names = ["a", 'a", "g', "runs", ""]
     slots = [runs.slot(n) for n in names] + [runs.page_slot(n, "g", 0) for n in names]
     assert len({*slots, runs.INDEX}) == 2 * len(names) + 1
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=20), st.randoms(use_true_random=False))
+def test_a_restart_that_writes_in_another_order_knows_its_writes(
+    writes: list[str], dice: random.Random
+) -> None:
+    """Unnamed writes are told apart by how many like them came before, whatever came between."""
+
+    def identities(order: list[str]) -> set[str]:
+        book = Book("r")
+        return {identity(None, digest, book.number(digest)) for digest in order}
+
+    other = list(writes)
+    dice.shuffle(other)
+    assert identities(writes) == identities(other)
+    assert len(identities(writes)) == len(writes)

@@ -29,7 +29,7 @@ from failwell.server.outage import Outage
 from failwell.server.quota import limited
 from failwell.server.starlette import idempotent_route, install, single_tenant
 from failwell.stores.memory import MemoryStore
-from failwell.testing import Add, Clock, Look
+from failwell.testing import Add, Clock, Look, Tally
 
 KEY = {"Idempotency-Key": "order-1"}
 
@@ -198,5 +198,5 @@ def test_a_kept_store_opens_again(tmp_path: Path) -> None:
     store.update("k", Add(3))
     store.close()
     store.close()
-    assert store.update("k", Look())[0].count == 3
+    assert store.update("k", Look())[0] == Tally(3)
     store.close()

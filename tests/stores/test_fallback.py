@@ -79,7 +79,7 @@ def test_while_it_is_away_this_process_goes_on(both: Both) -> None:
 
 
 def test_it_says_so_once_a_minute(both: Both, caplog: pytest.LogCaptureFixture) -> None:
-    """Three minutes away are three or four errors, which name the cause, and one word at the end."""
+    """Three minutes away are three errors, which name the cause, and one word at the end."""
     both.shared.away = True
     with caplog.at_level(logging.WARNING, logger="failwell"):
         for _ in range(180):
@@ -146,6 +146,20 @@ def test_a_real_file_that_cannot_be_used(
             fallback.update("k", Add())
     assert local.update("k", Look())[0].count == 20
     assert len(caplog.records) == 1
+
+
+def test_a_real_file_that_is_full(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No room for another record: each update is answered all the same, and one line is logged."""
+    store = SQLiteStore(str(tmp_path / "shared.db"))
+    store.update("k", Add())
+    store._own_connection().execute("PRAGMA max_page_count = 1")
+    local = MemoryStore()
+    fallback = FallbackStore(store, local)
+    with caplog.at_level(logging.ERROR, logger="failwell"):
+        answers = [fallback.update(f"key {number}", Add()) for number in range(2_000)]
+    assert answers == [1] * 2_000
+    assert local.update("key 1999", Look())[0].count == 1
+    assert ["full" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_a_server_that_is_killed_under_load(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Idempotency keys that callers give: refused, before anything is sent, where they cannot travel."""
+"""Idempotency keys that callers give: refused before anything is sent, where they cannot travel."""
 
 from __future__ import annotations
 

@@ -8,13 +8,16 @@ import inspect
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from failwell.actions import AsyncStore, Store
 from failwell.contract import Policy
 from failwell.flows.gate import Gate
 from failwell.stores.fallback import AsyncFallbackStore, FallbackStore
 from failwell.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from failwell.flows.runs import Book
 
 CREDENTIALS = ("authorization", "x-api-key", "api-key")
 """Headers by which an API tells its callers apart."""
@@ -48,6 +51,20 @@ def async_store(store: Store | AsyncStore | None) -> Store | AsyncStore:
     if store is None or isinstance(store, MemoryStore):
         return store or _shared
     return AsyncFallbackStore(store, _shared)
+
+
+def run_of(
+    run: str | None, store: Store | AsyncStore | None
+) -> tuple[Book | None, Store | AsyncStore | None]:
+    """What a client is to know of its run, and where that is kept; neither without a run.
+
+    Raises `InvalidRequestError` for a name that is none, or where there is no store.
+    """
+    if run is None:
+        return None, None
+    from failwell.clients.runs import begun
+
+    return begun(run, store)
 
 
 def unblocked_store(store: Store | AsyncStore) -> Store | AsyncStore:

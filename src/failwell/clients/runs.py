@@ -21,15 +21,11 @@ LONGEST_NAME = 200
 """Characters of a name, of a run or of a write."""
 
 
-def begun(
-    run: str | None, store: Store | AsyncStore | None
-) -> tuple[Book | None, Store | AsyncStore | None]:
-    """What a client is to know of its run, and where that is kept; neither without a run.
+def begun(run: str, store: Store | AsyncStore | None) -> tuple[Book, Store | AsyncStore]:
+    """What a client is to know of its run, and where that is kept.
 
     Raises `InvalidRequestError` for a name that is none, or where there is no store.
     """
-    if run is None:
-        return None, None
     _check_name("run", run)
     if store is None:
         raise InvalidRequestError.of(

@@ -49,9 +49,9 @@ def wrap(app: App, contract: Contract, *, journal: Journal | None = None) -> App
         path, fields, known = scope.get("path", ""), scope["headers"], scope.get(_KNOWN)
         route = None if journal is None else partial(template, scope)
         exchange = Exchange(contract, scope["method"], path, fields, journal, known, route)
-        scope[_KNOWN] = exchange.context
+        scope[_KNOWN] = context = exchange.context
         answering = _Answering(exchange, send)
-        token = begin_serving(exchange.context)
+        token = begin_serving(context)
         try:
             await app(scope, receive, answering.send)
         except Exception as error:

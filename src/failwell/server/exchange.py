@@ -145,10 +145,10 @@ class Exchange:
 
     def _answer(self, status: int, fields: Fields, body: bytes, outcome: Outcome | None) -> Answer:
         said = self._outcome(outcome)
-        if said is not None and OUTCOME.lower().encode() not in {k.lower() for k, _ in fields}:
-            fields = [*fields, (OUTCOME.encode(), said.value.encode())]
         fields = [pair for pair in fields if pair[0].lower() != b"content-length"]
         fields.append((b"content-length", str(len(body)).encode()))
+        if said is not None and not any(name.lower() == raw_name(OUTCOME) for name, _ in fields):
+            fields.append((OUTCOME.encode(), said.value.encode()))
         return Answer(status, self.signed(fields), b"" if self._method == "HEAD" else body)
 
     def _outcome(self, proven: Outcome | None) -> Outcome | None:

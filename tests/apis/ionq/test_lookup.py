@@ -51,6 +51,7 @@ def test_a_job_is_tagged(body: bytes, tagged: bytes | None) -> None:
     "change",
     [
         {"body": b"[1]"},
+        {"body": b"null"},
         {"body": b'{"cut": '},
         {"body": b"\xff"},
         {"body": b'{"metadata": ["list"]}'},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import re
 from collections.abc import Iterator
@@ -492,3 +493,33 @@ def test_a_pipeline_that_fails(client: Any, capsys: pytest.CaptureFixture[str]) 
     told = wait(made.id, poll_interval=0.05, verbose=False, raise_on_failure=False)
     assert "Traceback" in told.error
     assert client.pipeline.get(made.id).error == told.error
+
+
+# --- Both worlds ---------------------------------------------------------------------------------
+
+ROOMS = (
+    *("cell_spec", "cell_batch", "cell_instance", "cell_measurement", "measurement"),
+    *("simulation", "pipeline", "job"),
+)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_same_in_both_worlds(room: str) -> None:
+    """Each room has the same methods, which take the same and say what they do."""
+    ours, theirs = getattr(Ionworks("k"), room), getattr(AsyncIonworks("k"), room)
+
+    def told(of: object) -> dict[str, inspect.Signature]:
+        methods = inspect.getmembers(of, inspect.ismethod)
+        assert all(method.__doc__ for name, method in methods if name[0] != "_")
+        return {name: inspect.signature(m) for name, m in methods if name[0] != "_"}
+
+    assert told(ours) == told(theirs)
+    assert type(theirs).__name__ == f"Async{type(ours).__name__}"
+
+
+@pytest.mark.parametrize("secret", ["iw_very_secret"])
+def test_nothing_secret_is_shown(secret: str) -> None:
+    """Neither the client nor its parts give the key away."""
+    client = Ionworks(secret)
+    shown = [repr(each) for each in (client, client.client, client.cell_spec, vars(client))]
+    assert not any(secret in text for text in shown)

@@ -110,9 +110,7 @@ class _Simulation:
 
     def _enter(self, call: _Call) -> None:
         left = None if self.deadline is None else call.began + self.deadline - self.now
-        answer = self._update(
-            Enter(self.gate, "GET", "/", left, call.counted, None, call.place)
-        )
+        answer = self._update(Enter(self.gate, "GET", "/", left, call.counted, None, call.place))
         call.counted = True
         if isinstance(answer, Pass):
             call.ticket = answer.ticket

@@ -1,4 +1,4 @@
-"""Turns, places, queues and leases: tables, and walks through histories that nobody would expect."""
+"""Turns, places, queues and leases: tables, and walks through histories nobody would expect."""
 
 from __future__ import annotations
 
@@ -202,6 +202,14 @@ def test_many_routes_do_not_pile_up() -> None:
         route = f"GET /{chr(97 + number % 26)}{chr(97 + number // 26)}"
         traffic = governor.answered(traffic, LEARNING, None, route, (quota,), 0.01, NOW + number)
     assert len(traffic.routes) <= 64
+    assert len(traffic.meters) == 1
+
+
+def test_a_server_that_makes_up_windows_fills_no_memory() -> None:
+    """Each answer speaks of another window: those that no route speaks of are forgotten."""
+    traffic = IDLE
+    for number in range(1000):
+        traffic = hear(traffic, Quota(f"w{number}", 10, 5, 1.0, True))
     assert len(traffic.meters) == 1
 
 

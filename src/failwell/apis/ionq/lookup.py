@@ -42,8 +42,8 @@ def tag(sent: Sent, word: str) -> bytes | None:
     if not _is_new_job(sent):
         return None
     members = _members(sent.body or b"")
-    held = None if members is None else _members(members.get("metadata", b"null"))
-    if members is None or held is None:
+    held = _members(members.get("metadata", b"null")) if members else None
+    if not members or held is None:
         return None
     held[TAG] = msgspec.Raw(msgspec.json.encode(word))
     if len(held) > MOST_METADATA:

@@ -37,19 +37,17 @@ from failwell.clients.origin import (
     async_store,
     only_sync,
     opened,
+    run_of,
     sync_store,
     tenant_of,
     unblocked_store,
 )
-from failwell.clients.runs import begun as run_begun
-from failwell.clients.runs import ending, sends_nothing
 from failwell.contract import Contract, Options, Policy
 from failwell.dialects.generic import GENERIC
 from failwell.drive import Rim, adrive, drive
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.events import Hook
 from failwell.flows.call import Begun
-from failwell.flows.runs import Book, Summary
 from failwell.flows.settle import Settled, settle
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Reply, Request, Sent
@@ -57,6 +55,7 @@ from failwell.policy import deadline
 
 if TYPE_CHECKING:
     from failwell.clients.renewal import TokenAuth
+    from failwell.flows.runs import Book, Summary
 
 _DEFAULT = Policy()
 
@@ -201,7 +200,7 @@ class Client(_Configured, httpx2.Client):
     ) -> None:
         super().__init__(**arguments)
         kept = only_sync(opened(store))
-        book, durable = run_begun(run, kept)
+        book, durable = run_of(run, kept)
         self._configure(contract, policy, sync_store(kept), hooks, time.sleep, book, durable)
         for transport in (self._transport, *self._mounts.values()):
             _bind(transport)
@@ -256,6 +255,8 @@ class Client(_Configured, httpx2.Client):
         Raises `RunError` where the end of a write is not known, unless `force` says to forget
         it, and where the client has no run; `StoreError` where the store cannot be used.
         """
+        from failwell.clients.runs import ending, sends_nothing
+
         return drive(ending(self._settings.book, force), sends_nothing, self._settings.rim)
 
     def _attempts(
@@ -307,7 +308,8 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
     ) -> None:
         super().__init__(**arguments)
         kept = opened(store)
-        book, durable = run_begun(run, kept and unblocked_store(kept))
+        book, durable = run_of(run, kept)
+        durable = durable and unblocked_store(durable)
         self._configure(contract, policy, async_store(kept), hooks, _sleep, book, durable)
 
     async def send(
@@ -362,6 +364,8 @@ class AsyncClient(_Configured, httpx2.AsyncClient):
         Raises `RunError` where the end of a write is not known, unless `force` says to forget
         it, and where the client has no run; `StoreError` where the store cannot be used.
         """
+        from failwell.clients.runs import ending, sends_nothing
+
         flow = ending(self._settings.book, force)
         return await adrive(flow, sends_nothing, self._settings.rim)
 

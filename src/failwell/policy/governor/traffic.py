@@ -86,20 +86,12 @@ def take(
     would come after `left` seconds, or is not known yet. `number` is what it was given before."""
     traffic = _timely(traffic, now)
     before = _before(traffic, number, now)
-    governing = {n: meters.flowed(traffic.meters[n], now) for n in _names(traffic, route)}
-    guess = None if traffic.guess is None else guesses.flowed(traffic.guess, now)
+    names = _names(traffic, route)
+    traffic = _flowed(traffic, names, now)
     turn = told.turn(traffic.told, settings, route, now)
     out = flights.count(traffic.flights, settings.lease, now)
-    waited = number is not None
-    delays = [
-        turn.delay,
-        *(meters.delay(m, out, before, now, waited=waited) for m in governing.values()),
-    ]
-    waits = [turn.wait, *(meters.turn(m, now) for m in governing.values())]
-    if guess is not None:
-        delays.append(guesses.delay(guess, before, now))
-        waits.append(guesses.turn(guess, now))
-    delay, wait = max(delays), max(waits)
+    delay, wait = _when(traffic, names, out, before, now, waited=number is not None)
+    delay, wait = max(delay, turn.delay), max(wait, turn.wait)
     if delay > 0 or (left is not None and wait >= left):
         number = number or traffic.issued + 1
         seconds = max(delay, wait)
@@ -110,11 +102,11 @@ def take(
         )
         return queued, Delay(seconds, number)
     ticket = Ticket(flights.slot_of(now + wait), turn.leases)
-    taken = {name: meters.taken(meter, now) for name, meter in governing.items()}
+    taken = {name: meters.taken(traffic.meters[name], now) for name in names}
     after = replace(
         traffic,
         meters={**traffic.meters, **taken},
-        guess=guess and guesses.taken(guess),
+        guess=traffic.guess and guesses.taken(traffic.guess),
         flights=flights.sent(traffic.flights, ticket.slot, settings.lease),
         told=turn.after,
         served=max(traffic.served, number or traffic.issued - before),
@@ -163,6 +155,8 @@ def answered(
             else meters.heard(before, quota, flight, now, counted=counted)
         )
     routes = _routed(traffic.routes, route, names)
+    spoken_of = {name for names in routes.values() for name in names}
+    known = {name: meter for name, meter in known.items() if name in spoken_of}
     return replace(traffic, meters=known, routes=routes, guess=None)
 
 
@@ -184,6 +178,26 @@ def refused(traffic: Traffic, pace: float, retry_after: float | None, now: float
     if traffic.guess is None:
         return replace(traffic, guess=guesses.first(pace, wait, now))
     return replace(traffic, guess=guesses.refused(traffic.guess, wait, now))
+
+
+def _flowed(traffic: Traffic, names: tuple[str, ...], now: float) -> Traffic:
+    """The traffic with what has come back until now."""
+    met = {name: meters.flowed(traffic.meters[name], now) for name in names}
+    guess = traffic.guess and guesses.flowed(traffic.guess, now)
+    return replace(traffic, meters={**traffic.meters, **met}, guess=guess)
+
+
+def _when(
+    traffic: Traffic, names: tuple[str, ...], out: int, before: int, now: float, *, waited: bool
+) -> tuple[float, float]:
+    """Seconds after which to ask again, or 0, and those until the turn, by all that was learnt."""
+    known = [traffic.meters[name] for name in names]
+    delays = [meters.delay(meter, out, before, now, waited=waited) for meter in known]
+    waits = [meters.turn(meter, now) for meter in known]
+    if traffic.guess is not None:
+        delays.append(guesses.delay(traffic.guess, before, now))
+        waits.append(guesses.turn(traffic.guess, now))
+    return max(delays, default=0.0), max(waits, default=0.0)
 
 
 def _timely(traffic: Traffic, now: float) -> Traffic:
@@ -221,6 +235,6 @@ def _names(traffic: Traffic, route: str) -> tuple[str, ...]:
 
 def _before(traffic: Traffic, number: int | None, now: float) -> int:
     """How many waiting calls have a lower number; none where all of them have missed their time."""
-    if not 0 <= traffic.expected + _LATE - now:
+    if not traffic.expected + _LATE - now >= 0:
         return 0
     return max((number or traffic.issued + 1) - traffic.served - 1, 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 from failwell.contract import Policy, Retry
@@ -44,6 +46,11 @@ WEATHER: dict[Weather, list[dict[str, Any]]] = {
     ],
 }
 """What the network and the servers do, by the sandbox's own faults."""
+
+
+def data(folder: str) -> list[Path]:
+    """The files that come with failwell in this folder of its data, by name."""
+    return sorted((Path(str(files("failwell.sandbox"))) / "data" / folder).iterdir())
 
 
 class Line(Protocol):

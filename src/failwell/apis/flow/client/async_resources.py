@@ -55,9 +55,12 @@ class AsyncProject(ProjectFacts, kw_only=True, dict=True):
 class AsyncData(DataFacts, kw_only=True, dict=True):
     """A file: see `Data`."""
 
-    async def download(self, path: str | os.PathLike[str] | None = None) -> Path:
+    async def download(
+        self, path: str | os.PathLike[str] | None = None, *, progress: bool = True
+    ) -> Path:
         """Fetch it, into a file of its own name where no path is given."""
-        return await _client(self).download(self, self.filename if path is None else path)
+        where = self.filename if path is None else path
+        return await _client(self).download(self, where, progress=progress)
 
 
 class AsyncExecution(ExecutionFacts, kw_only=True, dict=True):

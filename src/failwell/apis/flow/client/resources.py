@@ -76,9 +76,12 @@ class Project(ProjectFacts, kw_only=True, dict=True):
 class Data(DataFacts, kw_only=True, dict=True):
     """A file; see `DataFacts`."""
 
-    def download(self, path: str | os.PathLike[str] | None = None) -> Path:
+    def download(
+        self, path: str | os.PathLike[str] | None = None, *, progress: bool = True
+    ) -> Path:
         """Fetch it, into a file of its own name where no path is given: see `Client.download`."""
-        return _client(self).download(self, self.filename if path is None else path)
+        where = self.filename if path is None else path
+        return _client(self).download(self, where, progress=progress)
 
 
 class Execution(ExecutionFacts, kw_only=True, dict=True):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from failwell.sandbox.demo.line import Line
+from failwell.sandbox.demo.lines.ionq import Circuits
+from failwell.sandbox.demo.lines.matcraft import Materials
 from failwell.sandbox.demo.lines.toolpath import Parts
 
-LINES = ("toolpath",)
+LINES = ("toolpath", "ionq", "matcraft")
 """The systems that a run works with."""
 
 
@@ -18,8 +20,9 @@ def lines(only: Sequence[str] = (), files: Path | None = None) -> list[Line]:
     unknown = [name for name in only if name not in LINES]
     if unknown:
         raise ValueError(f"there is no work at {', '.join(unknown)}: it is at {', '.join(LINES)}")
-    made: dict[str, Line] = {}
-    for name in only or LINES:
-        if name == "toolpath":
-            made[name] = Parts(files)
-    return list(made.values())
+    made: dict[str, Callable[[], Line]] = {
+        "toolpath": lambda: Parts(files),
+        "ionq": Circuits,
+        "matcraft": Materials,
+    }
+    return [made[name]() for name in dict.fromkeys(only or LINES)]
