@@ -209,7 +209,7 @@ def forked(store: str, url: str, kind: str, run: str, last: int) -> int:
 
 WARM = (
     "anyio._backends._asyncio", "h11", "httpcore2", "encodings.idna", "concurrent.futures.thread",
-    "failwell.flows.intended", "failwell.stores.threaded", "failwell.clients.httpx2.sockets",
+    "failwell.flows.intended", "failwell.stores.threaded", "failwell.clients.sockets",
 )  # fmt: skip
 """What a process would read for itself, each time; its parent has read it."""
 

@@ -76,7 +76,7 @@ def explain(
     file
         The answer: its body, or the whole of it as `curl -i` prints it. Standard input if left out.
     contract
-        Whose answer it is: generic or toolpath.
+        Whose answer it is: generic, ionworks, ionq, flow, toolpath, matcraft, or module:NAME.
     method
         The method of the request that it answers.
     status
@@ -193,7 +193,7 @@ def docs(contract: str, /) -> None:
     Parameters
     ----------
     contract
-        toolpath, or module:NAME for a contract of your own.
+        ionworks, ionq, flow, toolpath, matcraft, or module:NAME for a contract of your own.
     """
     sys.path.insert(0, "")
     try:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from failwell.cli import contracts
 from failwell.contract import Code, Contract
 from failwell.headers import OUTCOME
 from failwell.model import Outcome, kind_of
@@ -30,11 +30,11 @@ _OUTCOMES = {
 
 
 def page(contract: str) -> str:
-    """The page, in Markdown. `contract` is toolpath, or `module:NAME`.
+    """The page, in Markdown. `contract` is a name that failwell knows, or `module:NAME`.
 
     Raises `ValueError` where that names no contract.
     """
-    return "\n".join(_page(_found(contract))) + "\n"
+    return "\n".join(_page(contracts.find(contract))) + "\n"
 
 
 def ddl(database: str) -> str:
@@ -46,23 +46,6 @@ def ddl(database: str) -> str:
         raise ValueError(f"no table for {database!r}: use sqlite or postgresql")
     schema = sqlite_sql.SCHEMA if database == "sqlite" else postgres_sql.SCHEMA
     return schema.strip() + "\n"
-
-
-def _found(name: str) -> Contract:
-    if name == "toolpath":
-        from failwell.apis.toolpath.contract import TOOLPATH
-
-        return TOOLPATH
-    module, _, attribute = name.partition(":")
-    if not attribute:
-        raise ValueError(f"no contract {name!r}: use toolpath, or module:NAME for one of your own")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name!r} cannot be read: {error}") from None
-    if not isinstance(found, Contract):
-        raise ValueError(f"{name!r} is a {type(found).__name__}, and no Contract")
-    return found
 
 
 def _page(contract: Contract) -> Iterator[str]:

@@ -6,8 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from failwell.contract import Contract
-from failwell.dialects.generic import GENERIC
+from failwell.cli import contracts
 from failwell.explanation import Explanation
 from failwell.explanation import explain as explained
 from failwell.model import Headers, Request, Response
@@ -27,7 +26,7 @@ def explain(answer: bytes, *, contract: str, method: str, status: int | None) ->
     """What the answer means. Raises `ValueError` where its status is not to be found, is below
     400, or the contract is not known."""
     response = parse(answer, status)
-    promise = _contract(contract)
+    promise = contracts.find(contract)
     request = Request(method=method.upper(), url="", reads_json=True)
     verdict = evidence.judge(promise, request, response)
     if verdict is None:
@@ -72,12 +71,3 @@ def _fields(text: bytes, *, are_told: bool) -> tuple[dict[str, str], bytes]:
 def _status_in(body: bytes) -> int | None:
     found = re.search(rb'"(?:status|statusCode|status_code)"\s*:\s*([45][0-9]{2})\b', body)
     return int(found[1]) if found else None
-
-
-def _contract(name: str) -> Contract:
-    from failwell.apis.toolpath.contract import TOOLPATH
-
-    known = {"generic": GENERIC, "toolpath": TOOLPATH}
-    if name not in known:
-        raise ValueError(f"no contract {name!r}: use {' or '.join(known)}")
-    return known[name]

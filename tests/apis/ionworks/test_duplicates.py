@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 import failwell
@@ -12,6 +13,7 @@ from apis.ionworks.conftest import Lab
 from apis.ionworks.test_client import DENSITY, SERIES
 from apis.ionworks.worlds import Clients
 from failwell.apis.ionworks import IONWORKS, IonworksError
+from failwell.apis.ionworks.client import uploads
 from failwell.clients import origin
 from failwell.model import Outcome, Response, Sent
 
@@ -147,6 +149,21 @@ def test_a_lost_change(client: Any, lab: Lab, method: str) -> None:
         assert client.cell_spec.update(spec.id, {"notes": "n"}).notes == "n"
     else:
         assert client.cell_spec.delete(spec.id) is None
+
+
+def test_a_race(client: Any, lab: Lab) -> None:
+    """Somebody else confirms a measurement of this name between the links and our confirmation."""
+    shelf, other = Shelf(client, lab), lab.name()
+    detail = {"measurement": {"name": other}, "time_series": SERIES}
+    plan = uploads.draft(shelf.cell.id, detail)
+    begun = lab.begun({"id": shelf.cell.id}, other)
+    theirs = client.cell_measurement.create(shelf.cell.id, detail)
+    lab.http.put(begun["uploads"][0]["signed_url"], content=plan.files["time_series.parquet"])
+    room = client.cell_measurement
+    links = msgspec.convert(begun, uploads.Begun)
+    assert room._run(uploads.or_get(plan, uploads.confirm(plan, links))).id == theirs.id
+    with pytest.raises(failwell.ConflictError):
+        room._run(uploads.confirm(plan, links))
 
 
 def test_a_lost_upload(client: Any, lab: Lab) -> None:

@@ -6,7 +6,7 @@ httpx's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -27,7 +27,7 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __init__(self, stream: Stream) -> None:
         self._stream: Any = stream
-        self._rewind = _rewinder(stream)
+        self._rewind = rewinding.of_stream(stream, httpx)
         self._started = False
         self.exhausted = False
 
@@ -58,27 +58,3 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 def _pieces(chunk: bytes) -> Iterator[bytes]:
     return (chunk[start : start + PIECE] for start in range(0, len(chunk), PIECE))
-
-
-def _rewinder(stream: Stream) -> Callable[[], object] | None:
-    """How to begin again, for the bodies of which that is certain.
-
-    Of an iterable of the caller's own nobody knows whether a second reading starts anew, goes on
-    where the first stopped, or finds nothing.
-    """
-    if isinstance(stream, httpx.ByteStream):
-        return rewinding.stay
-    if type(stream).__module__.partition(".")[0] != "httpx":
-        return None
-    fields = getattr(stream, "fields", None)
-    if fields is not None:  # multipart: httpx itself goes back to the start of each file
-        files = [field.file for field in fields if hasattr(field, "file")]
-        return rewinding.stay if all(map(_is_repeatable, files)) else None
-    source: Any = getattr(stream, "_stream", None)
-    if hasattr(source, "read"):
-        return rewinding.of_file(source)
-    return rewinding.stay if isinstance(source, Sequence) else None
-
-
-def _is_repeatable(file: object) -> bool:
-    return isinstance(file, (str, bytes)) or rewinding.of_file(file) is not None

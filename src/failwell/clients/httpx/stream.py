@@ -13,7 +13,7 @@ import httpx
 from failwell.clients import families
 from failwell.clients.httpx.attempt import RAISED, fault_of, out_of_time
 from failwell.clients.httpx.body import Body
-from failwell.clients.httpx2.limits import awithin, within
+from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
 from failwell.flows.call import Terms, broken_off
 from failwell.model import Fault, Request

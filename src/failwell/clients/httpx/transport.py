@@ -12,9 +12,11 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import httpcore
 import httpx
 
 from failwell.actions import AsyncStore, Send, Store
+from failwell.clients import sockets
 from failwell.clients.httpx.attempt import (
     RAISED,
     THEIRS,
@@ -26,9 +28,8 @@ from failwell.clients.httpx.attempt import (
     rebuilt,
 )
 from failwell.clients.httpx.prepare import EXTENSION, Prepared, prepare
-from failwell.clients.httpx.sockets import bind
 from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream
-from failwell.clients.httpx2.limits import awithin, within
+from failwell.clients.limits import awithin, within
 from failwell.clients.origin import async_store, only_sync, opened, sync_store
 from failwell.clients.seam import DEFAULT, Account, Last, Seam
 from failwell.contract import Contract, Policy
@@ -64,7 +65,7 @@ class Transport(httpx.BaseTransport):
         self.inner = httpx.HTTPTransport() if transport is None else transport
         kept = sync_store(only_sync(opened(store)))
         self.seam = Seam.of(contract, policy, kept, hooks, time.sleep)
-        bind(self.inner)
+        sockets.bind(self.inner, httpcore)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""

@@ -1,4 +1,4 @@
-"""httpx2: the clients, one attempt, its body, its sockets and its stream."""
+"""httpx2: the clients, one attempt, its body and its stream."""
 
 from failwell.clients.httpx2.client import AsyncClient, Client
 

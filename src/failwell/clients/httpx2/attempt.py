@@ -82,7 +82,7 @@ def answer(response: httpx2.Response, asked: httpx2.Request, body: bytes | None)
         native=response,
         asked=_asked(asked, last) if failed or last is not asked else asked.headers,
         direct=last is asked or last.method == asked.method,
-        metered=any(b"limit" in name.lower() for name, _ in response.headers.raw),
+        metered=b"limit" in b" ".join([name for name, _ in response.headers.raw]).lower(),
     )
 
 

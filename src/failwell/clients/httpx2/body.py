@@ -6,12 +6,12 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
 
-Rewind = Callable[[], object]
+from failwell.clients import rewinding
 
 PIECE = 64 * 1024
 """Bytes of a body that are handed over at once: of a large one that was cut, less is in doubt."""
@@ -34,7 +34,7 @@ class Tracked:
         self.started = False
         self.exhausted = False
         self.handed_over = False
-        self.rewind = _rewinder(stream)
+        self.rewind = rewinding.of_stream(stream, httpx2)
         self._length = int(length) if length and length.isdecimal() else None
         self._given = 0
 
@@ -97,47 +97,3 @@ class AsyncBody(httpx2.AsyncByteStream):
         async for chunk in self._tracked.stream:
             yield self._tracked.hand_over(chunk)
         self._tracked.exhausted = True
-
-
-def _rewinder(stream: object) -> Rewind | None:
-    """How to begin again, for the bodies of which that is certain.
-
-    Of an iterable of the caller's own nobody knows whether a second reading starts anew, goes on
-    where the first stopped, or finds nothing.
-    """
-    if isinstance(stream, httpx2.ByteStream):
-        return _stay
-    if not isinstance(stream, httpx2.SyncByteStream) or not _is_httpx2s(stream):
-        return None
-    fields = getattr(stream, "fields", None)
-    if fields is not None:
-        files = [field.file for field in fields if hasattr(field, "file")]
-        return _stay if all(map(_is_repeatable, files)) else None
-    source = getattr(stream, "_stream", None)
-    if source is None:
-        return None
-    if hasattr(source, "read"):
-        start = _position(source)
-        return None if start is None else lambda: source.seek(start)
-    return _stay if isinstance(source, Sequence) else None
-
-
-def _is_httpx2s(stream: object) -> bool:
-    return type(stream).__module__.partition(".")[0] == "httpx2"
-
-
-def _stay() -> None:
-    """Each reading of such a body begins at its beginning by itself."""
-
-
-def _is_repeatable(file: object) -> bool:
-    return isinstance(file, (str, bytes)) or _position(file) is not None
-
-
-def _position(file: Any) -> int | None:
-    try:
-        position: int = file.tell()
-        file.seek(position)
-    except (AttributeError, OSError, ValueError):
-        return None
-    return position

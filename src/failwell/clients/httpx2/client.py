@@ -30,9 +30,9 @@ from failwell.clients.httpx2.attempt import (
 from failwell.clients.httpx2.body import AsyncBody, SyncBody
 from failwell.clients.httpx2.first import afirst, first, is_direct
 from failwell.clients.httpx2.handing import hand_over
-from failwell.clients.httpx2.limits import awithin, within
 from failwell.clients.httpx2.prepare import Prepared, Settings, address_of, why_unreachable
 from failwell.clients.httpx2.stream import AsyncStream, SyncStream, guard, unreadable
+from failwell.clients.limits import awithin, within
 from failwell.clients.origin import (
     async_store,
     only_sync,
@@ -408,9 +408,11 @@ def _plain(headers: httpx2.Headers) -> dict[str, str]:
 def _bind(transport: object) -> None:
     """Make the transport keep to deadlines; a mock has no socket to bind, and needs no httpcore."""
     if isinstance(transport, httpx2.HTTPTransport):
-        from failwell.clients.httpx2 import sockets
+        import httpcore2
 
-        sockets.bind(transport)
+        from failwell.clients import sockets
+
+        sockets.bind(transport, httpcore2)
 
 
 async def _sleep(seconds: float) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 
 from failwell.clients.httpx2.attempt import fault_of, out_of_time, raised
-from failwell.clients.httpx2.limits import awithin, within
 from failwell.clients.httpx2.prepare import Prepared
+from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
 from failwell.flows.call import broken_off
 from failwell.model import Fault

@@ -17,7 +17,7 @@ import httpx2
 import msgspec
 
 from failwell.actions import AsyncSender, Change, Flow, Renew, Send, Sender, Store
-from failwell.clients.httpx2.limits import within
+from failwell.clients.limits import within
 from failwell.clients.renewal.auth import HERE, TokenAuth, made
 from failwell.drive import Rim, adrive, drive
 from failwell.flows.renew import Renewing, renew

@@ -22,7 +22,7 @@ from urllib3.util import Retry, Timeout
 
 from failwell.actions import AsyncStore, Send, Store
 from failwell.clients import families
-from failwell.clients.httpx2.limits import within
+from failwell.clients.limits import within
 from failwell.clients.origin import only_sync, opened, sync_store
 from failwell.clients.requests.attempt import RAISED, THEIRS, answer, fault_of
 from failwell.clients.requests.prepare import Prepared, prepare

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from failwell.clients import rewinding
+from failwell.clients.rewinding import Rewind
 
 PIECE = 64 * 1024
 """Bytes of a body that are handed over at once."""
@@ -45,7 +46,7 @@ def whole(body: Any) -> bytes | None:
     return bytes(body) if isinstance(body, (bytes, bytearray)) else None
 
 
-def _rewinder(body: Any) -> Callable[[], object] | None:
+def _rewinder(body: Any) -> Rewind | None:
     if whole(body) is not None:
         return rewinding.stay
     return rewinding.of_file(body) if hasattr(body, "read") else None

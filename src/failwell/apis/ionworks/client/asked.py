@@ -71,26 +71,26 @@ def write(method: str, where: str, data: object, *, get_existing: bool = False) 
     Raises `InvalidRequestError` for what cannot be JSON.
     """
     try:
-        body = msgspec.json.encode(data, enc_hook=_plain)
+        body = msgspec.json.encode(data, enc_hook=plain)
     except (TypeError, ValueError, RecursionError, UnicodeError) as error:
         raise InvalidRequestError.of(f"The data cannot be sent as JSON: {error}") from None
     options = Options(get_existing=True) if get_existing else None
     return Ask(method, where, content=body, headers=_JSON, options=options)
 
 
-def done(first: Ask, again: Ask) -> Operation[httpx2.Response]:
-    """The answer to a write. Where it took effect, but its answer could not be read nor its record
-    be found, asking `again` gives it: for an API whose names are unique, nothing is made twice."""
+def done(ask: Ask) -> Operation[httpx2.Response]:
+    """The answer to a create. Where it took effect, but its answer could not be read nor its
+    record be found, asking again gives it: names are unique, so nothing is made twice."""
     try:
-        response, _ = yield from first
+        response, _ = yield from ask
     except FailwellError as error:
         if error.outcome is not Outcome.APPLIED:
             raise
-        response, _ = yield from again
+        response, _ = yield from msgspec.structs.replace(ask, options=Options(get_existing=True))
     return response
 
 
-def _plain(value: object) -> Any:
+def plain(value: object) -> Any:
     """numpy's scalars and arrays, as the lists and numbers that they stand for."""
     listed = getattr(value, "tolist", None)
     if callable(listed):

@@ -100,8 +100,7 @@ def create_cell(
 
 
 def _made(where: str, given: dict[str, Any], cls: type[T], get_existing: bool) -> Operation[T]:
-    first = write("POST", where, given, get_existing=get_existing)
-    response = yield from done(first, write("POST", where, given, get_existing=True))
+    response = yield from done(write("POST", where, given, get_existing=get_existing))
     return answered.read(response, cls)
 
 

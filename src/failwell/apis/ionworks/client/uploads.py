@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx2
 import msgspec
 
 from failwell.apis.ionworks.client import answered, checks, frames
-from failwell.apis.ionworks.client.asked import done, fields, path, write
+from failwell.apis.ionworks.client.asked import done, fields, path, plain, write
 from failwell.apis.ionworks.client.cells import CELLS, get
 from failwell.apis.ionworks.client.records import CellMeasurement
 from failwell.apis.ionworks.contract import IONWORKS
@@ -23,6 +23,8 @@ from failwell.errors import ConflictError, InvalidRequestError
 from failwell.flows.account import with_differences
 from failwell.job import Job
 from failwell.policy.natural import differences
+
+T = TypeVar("T")
 
 MEASUREMENTS = "cell_measurements"
 SERIES, STEPS = "time_series.parquet", "steps.parquet"
@@ -92,16 +94,16 @@ def begin(plan: Draft) -> Operation[Begun]:
     """The signed links."""
     named = {name: plan.measurement[name] for name in ("name", "notes") if name in plan.measurement}
     where = path(CELLS, plan.cell, MEASUREMENTS, "initiate-upload")
-    ask = write("POST", where, {"measurement": named})
-    response = yield from done(ask, ask)
+    response = yield from done(write("POST", where, {"measurement": named}))
     return answered.read(response, Begun)
 
 
-def begin_or_get(plan: Draft) -> Operation[Begun | CellMeasurement]:
-    """The signed links, or the measurement that has this name already, where its fields are those
-    that were given. (Its time series is not compared: it would have to be fetched.)"""
+def or_get(plan: Draft, act: Operation[T]) -> Operation[T | CellMeasurement]:
+    """What an act of an upload gives, or the measurement that has this name already, where its
+    fields are those that were given. (Its time series is not compared: it would have to be
+    fetched.)"""
     try:
-        return (yield from begin(plan))
+        return (yield from act)
     except ConflictError as conflict:
         there = yield from _existing(plan, conflict)
         if there is None:
@@ -127,13 +129,13 @@ def _existing(plan: Draft, conflict: ConflictError) -> Operation[CellMeasurement
 
 def _settled(measurement: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with times as instants and tags as a set: Ionworks spells both its own way."""
-    plain: dict[str, Any] = msgspec.to_builtins(dict(measurement))
+    told: dict[str, Any] = msgspec.to_builtins(dict(measurement), enc_hook=plain)
     for name in ("start_time", "end_time"):
-        if isinstance(plain.get(name), str):
-            plain[name] = _instant(plain[name])
-    if isinstance(plain.get("tags"), list):
-        plain["tags"] = sorted({str(tag).strip().casefold() for tag in plain["tags"]})
-    return plain
+        if isinstance(told.get(name), str):
+            told[name] = _instant(told[name])
+    if isinstance(told.get("tags"), list):
+        told["tags"] = sorted({str(tag).strip().casefold() for tag in told["tags"]})
+    return told
 
 
 def _instant(said: str) -> str:

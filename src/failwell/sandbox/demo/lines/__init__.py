@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from failwell.sandbox.demo.line import Line
+from failwell.sandbox.demo.lines.flow import Samples
 from failwell.sandbox.demo.lines.ionq import Circuits
+from failwell.sandbox.demo.lines.ionworks import Cells
 from failwell.sandbox.demo.lines.matcraft import Materials
 from failwell.sandbox.demo.lines.toolpath import Parts
 
-LINES = ("toolpath", "ionq", "matcraft")
+LINES = ("toolpath", "ionq", "flow", "ionworks", "matcraft")
 """The systems that a run works with."""
 
 
@@ -23,6 +25,8 @@ def lines(only: Sequence[str] = (), files: Path | None = None) -> list[Line]:
     made: dict[str, Callable[[], Line]] = {
         "toolpath": lambda: Parts(files),
         "ionq": Circuits,
+        "flow": Samples,
+        "ionworks": Cells,
         "matcraft": Materials,
     }
     return [made[name]() for name in dict.fromkeys(only or LINES)]

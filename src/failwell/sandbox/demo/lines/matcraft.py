@@ -90,8 +90,8 @@ class _Task(msgspec.Struct, frozen=True):
                 try:
                     return await send()
                 except MatCraftAPIError as error:
-                    is_refused = error.outcome is Outcome.NOT_STARTED
-                    if (is_refused and not call.saved) or not left:
+                    is_refused = error.outcome is Outcome.NOT_STARTED and not call.saved
+                    if is_refused or isinstance(error, ValidationError) or not left:
                         raise
                     call.saved = "a look at what is there"
                     found = await look()

@@ -13,6 +13,7 @@ from failwell.apis.ionworks.client.ends import check
 from failwell.apis.ionworks.client.frames import read_parquet, table_of
 from failwell.apis.ionworks.client.records import CellMeasurement, Page, StepsAndCycles
 from failwell.apis.ionworks.client.uploads import MEASUREMENTS, PROCESSING, Begun, Draft
+from failwell.apis.operation import Operation
 
 
 class AsyncCellMeasurements(AsyncResource):
@@ -44,9 +45,9 @@ class AsyncCellMeasurements(AsyncResource):
     ) -> CellMeasurement:
         """A new measurement: see `CellMeasurements.create`."""
         draft = uploads.draft(cell_instance_id, measurement_detail)
-        return await self._uploaded(
-            draft, await self._run(uploads.begin(draft)), wait_for_processing
-        )
+        begun = await self._run(uploads.begin(draft))
+        confirmed = uploads.confirm(draft, begun)
+        return await self._uploaded(draft, begun, confirmed, wait_for_processing)
 
     async def create_or_get(
         self,
@@ -57,10 +58,11 @@ class AsyncCellMeasurements(AsyncResource):
     ) -> CellMeasurement:
         """The measurement of this name: see `CellMeasurements.create_or_get`."""
         draft = uploads.draft(cell_instance_id, measurement_detail)
-        begun = await self._run(uploads.begin_or_get(draft))
+        begun = await self._run(uploads.or_get(draft, uploads.begin(draft)))
         if isinstance(begun, CellMeasurement):
             return begun
-        return await self._uploaded(draft, begun, wait_for_processing)
+        confirmed = uploads.or_get(draft, uploads.confirm(draft, begun))
+        return await self._uploaded(draft, begun, confirmed, wait_for_processing)
 
     async def create_properties(
         self, cell_instance_id: str, name: str, properties: Mapping[str, Any], **fields: Any
@@ -104,7 +106,9 @@ class AsyncCellMeasurements(AsyncResource):
         """The cycles, as a table."""
         return (await self.steps_and_cycles(measurement_id)).cycles
 
-    async def _uploaded(self, draft: Draft, begun: Begun, wait: bool) -> CellMeasurement:
+    async def _uploaded(
+        self, draft: Draft, begun: Begun, confirmed: Operation[CellMeasurement], wait: bool
+    ) -> CellMeasurement:
         await self._store(uploads.put(draft, begun))
-        made = await self._run(uploads.confirm(draft, begun))
+        made = await self._run(confirmed)
         return await self.wait_for_processing(made.id) if wait else made

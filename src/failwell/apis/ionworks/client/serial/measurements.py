@@ -13,6 +13,7 @@ from failwell.apis.ionworks.client.frames import read_parquet, table_of
 from failwell.apis.ionworks.client.records import CellMeasurement, Page, StepsAndCycles
 from failwell.apis.ionworks.client.serial.resource import Resource
 from failwell.apis.ionworks.client.uploads import MEASUREMENTS, PROCESSING, Begun, Draft
+from failwell.apis.operation import Operation
 
 
 class CellMeasurements(Resource):
@@ -51,7 +52,9 @@ class CellMeasurements(Resource):
         Ionworks would not take; 409 where the name is taken; where the processing fails.
         """
         draft = uploads.draft(cell_instance_id, measurement_detail)
-        return self._uploaded(draft, self._run(uploads.begin(draft)), wait_for_processing)
+        begun = self._run(uploads.begin(draft))
+        confirmed = uploads.confirm(draft, begun)
+        return self._uploaded(draft, begun, confirmed, wait_for_processing)
 
     def create_or_get(
         self,
@@ -66,10 +69,11 @@ class CellMeasurements(Resource):
         `issues` name; its time series is not compared. Else as `create`.
         """
         draft = uploads.draft(cell_instance_id, measurement_detail)
-        begun = self._run(uploads.begin_or_get(draft))
+        begun = self._run(uploads.or_get(draft, uploads.begin(draft)))
         if isinstance(begun, CellMeasurement):
             return begun
-        return self._uploaded(draft, begun, wait_for_processing)
+        confirmed = uploads.or_get(draft, uploads.confirm(draft, begun))
+        return self._uploaded(draft, begun, confirmed, wait_for_processing)
 
     def create_properties(
         self, cell_instance_id: str, name: str, properties: Mapping[str, Any], **fields: Any
@@ -113,7 +117,9 @@ class CellMeasurements(Resource):
         """The cycles, as a table."""
         return self.steps_and_cycles(measurement_id).cycles
 
-    def _uploaded(self, draft: Draft, begun: Begun, wait: bool) -> CellMeasurement:
+    def _uploaded(
+        self, draft: Draft, begun: Begun, confirmed: Operation[CellMeasurement], wait: bool
+    ) -> CellMeasurement:
         self._store(uploads.put(draft, begun))
-        made = self._run(uploads.confirm(draft, begun))
+        made = self._run(confirmed)
         return self.wait_for_processing(made.id) if wait else made
