@@ -23,6 +23,8 @@ from failwell.apis.toolpath import Toolpath
 from failwell.sandbox import app
 from failwell.sandbox.wire import WIRE, running
 
+pytest_plugins = ["official"]
+
 HERE = Path(__file__).parent
 DATA = HERE / "src" / "failwell" / "sandbox" / "data"
 

@@ -12,7 +12,8 @@ from failwell.actions import Action, Emit, Flow, Send, Update, Wait
 from failwell.contract import Retry
 from failwell.drive import AsyncStepped, Rim, Stepped, adrive, drive
 from failwell.events import Event, Recovered
-from failwell.flows.call import Terms, call
+from failwell.flows.call import call
+from failwell.flows.story import Terms
 from failwell.stores.memory import MemoryStore
 from failwell.stores.threaded import ThreadedStore
 from failwell.testing import Add, Clock, Script, answer, recorded

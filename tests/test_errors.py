@@ -15,7 +15,8 @@ import pytest
 import failwell
 from failwell import errors
 from failwell.errors import BY_KIND, FailwellError, InvalidRequestError
-from failwell.flows.call import Terms, call
+from failwell.flows.call import call
+from failwell.flows.story import Terms
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent
 from failwell.testing import Clock, Script, answer, play
 from samples import OWN, fail_in_a_worker, late, lost, own, post

@@ -15,7 +15,9 @@ from failwell.actions import Emit, Send, Wait
 from failwell.contract import Code, Contract, LookUp, Retry
 from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered
-from failwell.flows.call import KEPT_BODY, Done, Terms, broken_off, call
+from failwell.flows.account import KEPT_BODY
+from failwell.flows.call import broken_off, call
+from failwell.flows.story import Done, Terms
 from failwell.model import Fault, Kind, Outcome, Reply, Request
 from failwell.testing import Clock, Played, Script, answer, play
 from samples import (

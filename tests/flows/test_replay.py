@@ -12,8 +12,9 @@ from failwell.contract import Code, Contract, Idempotency, Retry
 from failwell.dialects import Nested
 from failwell.errors import ConflictError, FailwellError
 from failwell.events import Recovered
-from failwell.flows.call import Done, Terms, call
+from failwell.flows.call import call
 from failwell.flows.settle import settle
+from failwell.flows.story import Done, Terms
 from failwell.model import Outcome, Request, Response, Sent
 from failwell.testing import Clock, Played, Script, answer, play
 from samples import html, lost, post

@@ -10,8 +10,9 @@ import pytest
 
 from failwell import errors
 from failwell.contract import Contract, Retry
-from failwell.flows.call import Terms, call
+from failwell.flows.call import call
 from failwell.flows.settle import Settled, request_of, settle
+from failwell.flows.story import Terms
 from failwell.model import Outcome, Sent
 from failwell.policy.idempotency import why_not_again
 from failwell.testing import Clock, Played, Script, answer, play

@@ -21,7 +21,7 @@ from failwell.contract import Contract, Options, Policy
 from failwell.drive import Rim
 from failwell.errors import BadResponseError, FailwellError, InvalidRequestError
 from failwell.events import Hook
-from failwell.flows.call import Terms
+from failwell.flows.story import Terms
 from failwell.hooks.logging import log
 from failwell.ids import minted
 from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response

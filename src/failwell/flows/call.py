@@ -7,78 +7,26 @@ the record up if the contract says how, or stop and say what is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import msgspec
 
 from failwell.actions import Emit, Flow, Renew, Send, Wait
-from failwell.contract import Contract, Retry
+from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered, Renewed
-from failwell.flows.account import (
-    KEPT_BODY,
-    attempt_of,
-    error_of,
-    leave_word,
-    refusal_of,
-    sent_of,
-    with_differences,
-)
+from failwell.flows.account import attempt_of, error_of, leave_word, refusal_of, sent_of
 from failwell.flows.admission import Refusal, enter, leave
-from failwell.flows.existing import is_clash, twin
-from failwell.flows.gate import Gate, Pass, Stay
-from failwell.flows.lookup import Sighting, look_up, shown
-from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Response
+from failwell.flows.existing import twin
+from failwell.flows.gate import CALM, Pass
+from failwell.flows.lookup import look_up, shown
+from failwell.flows.story import Begun, Done, Story, Terms
+from failwell.model import Fault, Outcome, Reply, Request, Response
 from failwell.policy import deadline, evidence
 from failwell.policy.evidence import Verdict
-from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
-from failwell.tokens import RefreshError
-
-__all__ = ["KEPT_BODY", "Begun", "Done", "Terms", "broken_off", "call", "went_well"]
+from failwell.policy.retry import Again, Stop
 
 T = TypeVar("T")
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call is made under. `ends` is in monotonic seconds; `roll` throws the dice, in
-    [0, 1); `rewindable` says whether the body can be sent from its beginning once more. `gate` is
-    what all calls to the origin go through; `renews` says that a fresh credential can be had, and
-    `gets_existing` that a record which is there already is an answer, too."""
-
-    contract: Contract
-    retry: Retry | None
-    roll: Callable[[], float]
-    ends: float | None = None
-    rewindable: Callable[[], bool] = lambda: True
-    gate: Gate | None = None
-    renews: bool = False
-    gets_existing: bool = False
-
-
-How = Literal["answered", "found", "existing", "replayed"]
-"""Where an answer comes from: the write itself; a record that was looked for after a lost answer;
-one that was there before; an answer that was kept."""
-
-
-class Done(msgspec.Struct, frozen=True):
-    """The call went well, after those attempts that did not. The `response` has no `native` where
-    it is a record out of another answer, or an answer that was kept."""
-
-    response: Response
-    attempts: tuple[Attempt, ...]
-    how: How = "answered"
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """A call whose first attempt was made before its flow: how that was let through, what came of
-    it (`reply`, None where it was not sent), when it was sent and when it was over, in monotonic
-    seconds."""
-
-    passed: Pass | Stay
-    reply: Reply | None = None
-    at: float = 0.0
-    over: float = 0.0
 
 
 def call(
@@ -98,48 +46,16 @@ def call(
     Raises `FailwellError`, of the class that the contract gives to the failure's kind;
     `CircuitOpenError` where the API is down and nothing was sent.
     """
-    contract, gate = terms.contract, terms.gate
-    story = _Story(request, terms, now - age, outcome)
-    passed: Pass | Stay | Refusal | None = None
-    reply: Reply | None = None
+    story = Story(request, terms, now - age, outcome)
     while True:
-        if begun is not None and begun.reply is not None:
-            passed, reply, began, now = begun.passed, begun.reply, begun.at, begun.over
-        else:
-            if gate is not None:
-                asked = None if begun is None else begun.passed
-                passed, now = yield from _watched(_way_in(story, gate, now, asked), story)
-                if type(passed) is Refusal:
-                    yield from _held_back(story, passed, now)
-            began = now
-            send = Send(request, len(story.attempts) + 1, deadline.left(terms.ends, now))
-            try:
-                reply, now = yield from send
-            except GeneratorExit:
-                raise
-            except BaseException as interruption:
-                leave_word(interruption, contract, request)
-                if gate is not None and isinstance(passed, Pass) and not passed.calm:
-                    yield from leave(gate, request, passed, None, None, 0.0, retries=False)
-                raise
+        tried, now = yield from _tried(story, now, begun)
         begun = None
-        verdict = evidence.judge(contract, request, reply)
+        verdict = evidence.judge(terms.contract, request, tried.reply)
         if verdict is None:
-            assert isinstance(reply, Response)
-            if gate is not None and isinstance(passed, Pass):
-                yield from leave(gate, request, passed, reply, None, now - began, retries=False)
-            if story.attempts:
-                yield from Emit(Recovered(tuple(story.attempts)))
-            return Done(reply, tuple(story.attempts))
-
-        took = now - began
-        learnt = story.learn(reply, verdict, took, now)
+            return (yield from _answered(story, tried))
+        learnt = story.learn(tried.reply, verdict, tried.took, now)
         decision, now = yield from _resolved(story, learnt, now)
-        if gate is not None and isinstance(passed, Pass):
-            asks = isinstance(decision, Again) and decision is not _FRESH
-            way_out = leave(gate, request, passed, reply, verdict, took, retries=asks)
-            if not (yield from way_out) and asks:
-                decision = Stop("budget")
+        decision = yield from _granted(story, tried, verdict, decision)
         if isinstance(decision, Done):
             yield from Emit(Recovered(decision.attempts))
             return decision
@@ -149,13 +65,77 @@ def call(
             now = yield from _paused(story, decision)
 
 
-def _way_in(
-    story: _Story, gate: Gate, now: float, asked: Pass | Stay | None
-) -> Flow[tuple[Pass | Refusal, float]]:
-    terms, is_retry = story.terms, bool(story.attempts)
-    return enter(
-        gate, story.request, now, terms.ends, story.longest, is_retry=is_retry, asked=asked
+class _Tried(msgspec.Struct, frozen=True):
+    """An attempt: how it was let through, what came of it, and after how many seconds."""
+
+    passed: Pass
+    reply: Reply
+    took: float
+
+
+def _tried(story: Story, now: float, begun: Begun | None) -> Flow[tuple[_Tried, float]]:
+    """One attempt, made now or handed over; the time after it."""
+    if begun is not None and begun.reply is not None:
+        assert isinstance(begun.passed, Pass)
+        return _Tried(begun.passed, begun.reply, begun.over - begun.at), begun.over
+    passed, now = yield from _let_in(story, now, begun)
+    began, terms = now, story.terms
+    send = Send(story.request, len(story.attempts) + 1, deadline.left(terms.ends, now))
+    try:
+        reply, now = yield from send
+    except GeneratorExit:
+        raise
+    except BaseException as interruption:
+        leave_word(interruption, terms.contract, story.request)
+        if terms.gate is not None and not passed.calm:
+            yield from leave(terms.gate, story.request, passed, None, None, 0.0, retries=False)
+        raise
+    return _Tried(passed, reply, now - began), now
+
+
+def _let_in(story: Story, now: float, begun: Begun | None) -> Flow[tuple[Pass, float]]:
+    """Through the gate of the origin; the call ends here where that stays shut."""
+    terms = story.terms
+    if terms.gate is None:
+        return CALM, now
+    way_in = enter(
+        terms.gate,
+        story.request,
+        now,
+        terms.ends,
+        story.longest,
+        is_retry=bool(story.attempts),
+        asked=None if begun is None else begun.passed,
     )
+    passed, now = yield from _watched(way_in, story)
+    if isinstance(passed, Pass):
+        return passed, now
+    return (yield from _held_back(story, passed, now)), now
+
+
+def _answered(story: Story, tried: _Tried) -> Flow[Done]:
+    """The end of a call that went well."""
+    reply, gate = tried.reply, story.terms.gate
+    assert isinstance(reply, Response)
+    if gate is not None:
+        yield from leave(gate, story.request, tried.passed, reply, None, tried.took, retries=False)
+    if story.attempts:
+        yield from Emit(Recovered(tuple(story.attempts)))
+    return Done(reply, tuple(story.attempts))
+
+
+def _granted(
+    story: Story, tried: _Tried, verdict: Verdict, decision: Again | Stop | Done
+) -> Flow[Again | Stop | Done]:
+    """The decision, now that the gate was told of the attempt and the budget was asked."""
+    gate = story.terms.gate
+    if gate is None:
+        return decision
+    asks = isinstance(decision, Again) and decision is not _FRESH
+    is_granted = yield from leave(
+        gate, story.request, tried.passed, tried.reply, verdict, tried.took, retries=asks
+    )
+    return Stop("budget") if asks and not is_granted else decision
 
 
 def went_well(terms: Terms, request: Request, reply: Reply) -> bool:
@@ -165,79 +145,8 @@ def went_well(terms: Terms, request: Request, reply: Reply) -> bool:
     return reply.status < 400 and evidence.judge(terms.contract, request, reply) is None
 
 
-class _Story:
-    """What is known of a call under way: its attempts, and what became of it so far."""
-
-    def __init__(
-        self, request: Request, terms: Terms, first: float, outcome: Outcome | None
-    ) -> None:
-        self.request = request
-        self.terms = terms
-        self.first = first
-        self.outcome = outcome
-        self.attempts: list[Attempt] = []
-        self.renewed = False
-        self.no_token: RefreshError | None = None
-        self.before: Outcome | None = None
-        self.most: int | None = None
-        self.reply: Reply
-        self.verdict: Verdict
-        self.facts: Facts
-
-    @property
-    def longest(self) -> float | None:
-        """Seconds that it may wait at a time where there is no deadline."""
-        return None if self.terms.retry is None else self.terms.retry.max_wait
-
-    def learn(self, reply: Reply, verdict: Verdict, took: float, now: float) -> Again | Stop:
-        """Write down an attempt that failed; what is to be done about it."""
-        self.before = self.outcome
-        self.reply, self.verdict = reply, verdict
-        self.outcome = evidence.fold(self.before, self.request, verdict)
-        self.attempts.append(attempt_of(len(self.attempts) + 1, verdict, reply, took))
-        self.most = _fewer(self.most, verdict.max_retries, len(self.attempts))
-        self.facts = _facts(self, self.before, now)
-        return decide(self.terms.retry, self.facts)
-
-    def look_again(self, decision: Again | Stop, seen: Sighting, now: float) -> Again | Stop:
-        """What is to be done now that its record was looked for, and not found."""
-        if self.outcome is not Outcome.UNKNOWN:
-            return decision
-        self.outcome = seen.outcome
-        left = deadline.left(self.terms.ends, now)
-        return decide(self.terms.retry, _after(self.facts, seen, left))
-
-    @property
-    def meets_existing(self) -> bool:
-        """Whether a record that is there already stands in its way, and may be its answer: where
-        the caller said so, or where it may have been made by an attempt before this one."""
-        contract, gets = self.terms.contract, self.terms.gets_existing
-        may_be_ours = self.before is Outcome.UNKNOWN and contract.existing is not None
-        return (gets or may_be_ours) and is_clash(contract, self.verdict)
-
-    def differ(self, issues: tuple[Issue, ...]) -> Stop:
-        """Write down that the record which is there is not the one that was sent."""
-        told = with_differences(self.verdict.failure, issues)
-        self.verdict = msgspec.structs.replace(self.verdict, failure=told)
-        return Stop("differs")
-
-    def done(self, response: Response, how: How) -> Done:
-        """Its end, with an answer that is not the last attempt's own."""
-        return Done(response, tuple(self.attempts), how)
-
-    def may_renew(self, decision: Again | Stop) -> bool:
-        """Whether a fresh credential may help: the API says that this one is over, and sending
-        again is safe."""
-        failure = self.verdict.failure
-        if not self.terms.renews or self.renewed or failure.status != 401:
-            return False
-        names = self.terms.contract.renew_on
-        is_over = not names or failure.code in names
-        return is_over and isinstance(decision, Stop) and may_resend(self.facts)
-
-
 def _resolved(
-    story: _Story, decision: Again | Stop, now: float
+    story: Story, decision: Again | Stop, now: float
 ) -> Flow[tuple[Again | Stop | Done, float]]:
     """What is to be done after an attempt that failed, once it is known what can be found out."""
     contract, ends = story.terms.contract, story.terms.ends
@@ -269,7 +178,7 @@ _FRESH = Again(0.0)
 
 
 def _renewed(
-    story: _Story, decision: Again | Stop, now: float
+    story: Story, decision: Again | Stop, now: float
 ) -> Flow[tuple[Again | Stop | Done, float]]:
     """A fresh credential, once; where there is none, the call ends as it would have."""
     ends = story.terms.ends
@@ -284,7 +193,7 @@ def _renewed(
     return _FRESH, now
 
 
-def _held_back(story: _Story, refusal: Refusal, now: float) -> Flow[NoReturn]:
+def _held_back(story: Story, refusal: Refusal, now: float) -> Flow[NoReturn]:
     """The end of a call that its gate does not let through: with its last failure, if any."""
     if story.attempts:
         yield from _ended(story, refusal.why, now)
@@ -293,7 +202,7 @@ def _held_back(story: _Story, refusal: Refusal, now: float) -> Flow[NoReturn]:
     raise error
 
 
-def _ended(story: _Story, why: str, now: float) -> Flow[NoReturn]:
+def _ended(story: Story, why: str, now: float) -> Flow[NoReturn]:
     terms, reply = story.terms, story.reply
     error = error_of(
         terms.contract,
@@ -307,7 +216,7 @@ def _ended(story: _Story, why: str, now: float) -> Flow[NoReturn]:
     raise error from (reply.cause if isinstance(reply, Fault) else story.no_token)
 
 
-def _paused(story: _Story, decision: Again) -> Flow[float]:
+def _paused(story: Story, decision: Again) -> Flow[float]:
     """The wait before another attempt; the time after it."""
     last = msgspec.structs.replace(story.attempts[-1], wait=decision.wait)
     story.attempts[-1] = last
@@ -333,32 +242,6 @@ def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> Fail
     return error
 
 
-def _facts(story: _Story, before: Outcome | None, now: float) -> Facts:
-    terms, request, verdict, reply = story.terms, story.request, story.verdict, story.reply
-    is_harmless = story.outcome is None or story.outcome.nothing_done
-    rests_on_key = not is_harmless and request.method not in terms.contract.idempotent
-    age = now - story.first
-    return Facts(
-        transient=verdict.transient or evidence.still_running(request, before, verdict),
-        repeatable=is_harmless or terms.contract.may_repeat(request),
-        rewindable=terms.rewindable(),
-        sent=not isinstance(reply, Fault) or reply.sent,
-        retry_after=verdict.failure.retry_after,
-        made=len(story.attempts),
-        left=deadline.left(terms.ends, now),
-        roll=terms.roll(),
-        key_left=terms.contract.idempotency.retention - age if rests_on_key else None,
-        most=story.most,
-    )
-
-
-def _fewer(most: int | None, more: int | None, made: int) -> int | None:
-    """How many sends in all are allowed now that an answer allows so many `more`."""
-    if more is None:
-        return most
-    return made + more if most is None else min(most, made + more)
-
-
 def _is_to_be_sought(contract: Contract, outcome: Outcome | None, decision: Again | Stop) -> bool:
     """Whether to look for the record of what may not be sent again, or is still to be read."""
     return (
@@ -369,12 +252,7 @@ def _is_to_be_sought(contract: Contract, outcome: Outcome | None, decision: Agai
     )
 
 
-def _after(facts: Facts, seen: Sighting, left: float | None) -> Facts:
-    repeatable = seen.outcome.nothing_done or seen.resend
-    return msgspec.structs.replace(facts, repeatable=repeatable, key_left=None, left=left)
-
-
-def _watched(flow: Flow[T], story: _Story) -> Flow[T]:
+def _watched(flow: Flow[T], story: Story) -> Flow[T]:
     """The flow; where it is interrupted while the outcome is unknown, the traceback says so."""
     try:
         return (yield from flow)

@@ -18,9 +18,10 @@ from failwell.contract import Contract
 from failwell.errors import FailwellError, RunError
 from failwell.events import CallFailed, StoreFailed
 from failwell.flows.account import sent_at
-from failwell.flows.call import Done, Terms, call
+from failwell.flows.call import call
 from failwell.flows.lookup import look_up
 from failwell.flows.runs import Book, enlist, opened, refusal
+from failwell.flows.story import Done, Terms
 from failwell.model import Failure, Headers, Kind, Outcome, Request, Response, Sent
 from failwell.policy.idempotency import Stored, why_not_again
 from failwell.policy.intents import (

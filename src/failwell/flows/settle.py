@@ -15,8 +15,9 @@ import msgspec
 from failwell.actions import Flow
 from failwell.contract import Contract
 from failwell.errors import FailwellError
-from failwell.flows.call import Terms, call
+from failwell.flows.call import call
 from failwell.flows.lookup import look_up
+from failwell.flows.story import Terms
 from failwell.model import Outcome, Request, Response, Sent, read_json
 
 

@@ -5,6 +5,7 @@ What the client believes is never the proof: what was created is counted by the 
 
 from __future__ import annotations
 
+import base64
 import json
 import pickle
 import threading
@@ -16,6 +17,7 @@ import pytest
 import failwell
 from apis.flow.conftest import ONCE, World, served, suffer
 from failwell.apis.flow import exceptions
+from failwell.apis.flow.client.auth import lifetime_in
 from failwell.apis.flow.client.resources import bound
 from failwell.contract import Policy
 from failwell.errors import InvalidRequestError
@@ -323,9 +325,44 @@ def test_a_quota_that_is_used_up_says_when_to_come_back(world: World) -> None:
     assert 0 < full.value.retry_after <= 3600
 
 
+def test_one_users_quota_is_not_the_others(world: World) -> None:
+    """In one process: what holds Alice back lets Carol through."""
+    plain = Policy(breaker=None)
+    alice, carol = world.as_user(policy=plain), world.as_user("carol", policy=plain)
+    for _ in range(10):
+        fields = world(alice.request, "GET", "me").headers
+    used = int(fields["x-ratelimit-limit"]) - int(fields["x-ratelimit-remaining"])
+    with world.flow.limited(requests_per_hour=used):
+        for _ in range(2):
+            with pytest.raises(failwell.RateLimitError):
+                world(alice.me)
+        assert world(carol.me).username == "carol"
+
+
 def test_a_deadline_has_an_error_of_the_family(world: World) -> None:
     """An answer that takes longer than the call may last."""
     client = world.as_user(policy=Policy(deadline=0.3, breaker=None))
     suffer(world.flow, {"fault": "delay", "seconds": 2, "times": 1})
     with pytest.raises(exceptions.FlowDeadlineExceededError):
         world(client.me)
+
+
+@pytest.mark.parametrize(
+    ("claims", "lifetime"),
+    [
+        (b'{"iat": 100, "exp": 1900}', 1800.0),
+        (b'{"iat": 100.5, "exp": 100}', -0.5),
+        (b'{"exp": 1900}', None),
+        (b'{"iat": "x", "exp": 1900}', None),
+        (b'{"iat": 0, "exp": 1' + b"0" * 400 + b"}", None),
+        (b"[1]", None),
+        (b"\xff", None),
+        (b"", None),
+    ],
+)
+def test_the_lifetime_that_a_token_claims(claims: bytes, lifetime: float | None) -> None:
+    """Of a JSON Web Token, as far as it can be read; hostile ones claim none."""
+    payload = base64.urlsafe_b64encode(claims).rstrip(b"=").decode()
+    assert lifetime_in(f"head.{payload}.sign") == lifetime
+    assert lifetime_in("an-api-key") is None
+    assert lifetime_in("a.%%%.b") is None

@@ -162,29 +162,6 @@ def test_every_gate_against_whole_matrices(gates: list[Any], gateset: GateSet) -
         assert [found.get(str(n), 0.0) for n in range(16)] == pytest.approx(known, abs=1e-9)
 
 
-def test_native_gates_are_ionqs() -> None:
-    """gpi, gpi2, ms and zz are the matrices that IonQ's own client computes."""
-    client = pytest.importorskip("ionq_core.gates")
-    (gpi, gpi2, ms, zz) = circuit(
-        [
-            {"gate": "gpi", "target": 0, "phase": 0.37},
-            {"gate": "gpi2", "target": 0, "phase": 0.37},
-            {"gate": "ms", "targets": [0, 1], "phases": [0.1, 0.6], "angle": 0.17},
-            {"gate": "zz", "targets": [0, 1], "angle": 0.3},
-        ],
-        2,
-        "native",
-    ).operations
-    pairs = [
-        (gpi, client.gpi_matrix(0.37)),
-        (gpi2, client.gpi2_matrix(0.37)),
-        (ms, client.ms_matrix(0.1, 0.6, 0.17)),
-        (zz, client.zz_matrix(0.3)),
-    ]
-    for ours, theirs in pairs:
-        assert np.allclose(matrix(ours, "native"), np.array(theirs))
-
-
 def test_a_search_finds_what_it_searches() -> None:
     """Grover's search among four finds the marked state for certain."""
     h = {"gate": "h", "targets": [0, 1]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
+from failwell.apis import openapi
 
 Access = Literal["public", "user"]
 Takes = Literal["nothing", "json", "form"]
@@ -13,13 +13,9 @@ _ALWAYS = ("RATE_LIMITED", "SERVER_ERROR")
 _USER = ("UNAUTHENTICATED", "TOKEN_EXPIRED", "TOKEN_INVALID")
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Endpoint(openapi.Endpoint, frozen=True, kw_only=True):
     """One route. `codes` are those that it has beside what every route of its kind has."""
 
-    operation: str
-    method: str
-    path: str
-    summary: str
     success: int = 200
     codes: tuple[str, ...] = ()
     access: Access = "user"

@@ -8,10 +8,11 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, request_response
 
 from failwell.actions import Store
+from failwell.apis import docs
 from failwell.apis.flow import openapi
 from failwell.apis.flow.access.guards import Guards
 from failwell.apis.flow.access.keyed import keyed
@@ -42,12 +43,9 @@ def application(desk: Desk, guards: Guards, store: Store) -> App:
         app = _guarded(request_response(handler), endpoint, guards, store)
         by_path.setdefault(endpoint.path, {})[endpoint.method] = app
     graphql = guards.bounded_chunk(request_response(_graphql(desk)))
-    pages: dict[str, App] = {
-        "/openapi.json": request_response(_openapi),
-        "/docs": request_response(_docs),
-    }
-    by_path |= {"/graphql": {"POST": graphql}} | {path: {"GET": pages[path]} for path in pages}
+    by_path["/graphql"] = {"POST": graphql}
     routes = [Route(BASE_PATH + path, _ByMethod(apps)) for path, apps in by_path.items()]
+    routes += docs.routes(BASE_PATH, openapi.document, openapi.page)
     inner = Starlette(routes=routes)
     inner.router.redirect_slashes = False
     inner.router.default = _nowhere
@@ -127,11 +125,3 @@ def contract_at(path: str) -> Contract:
 async def _nowhere(scope: Scope, receive: Receive, send: SendMessage) -> None:
     details = {"resource_type": "route", "resource_id": None}
     raise fail("NOT_FOUND", message="No such route", details=details)
-
-
-async def _openapi(request: Request) -> Response:
-    return JSONResponse(openapi.document(str(request.base_url).rstrip("/") + BASE_PATH))
-
-
-async def _docs(request: Request) -> Response:
-    return HTMLResponse(openapi.page())

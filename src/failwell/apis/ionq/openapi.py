@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from failwell.apis import openapi
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.schemas import BODIES, ERROR, PARAMETERS, QUERIES, SUCCESSES
 
@@ -17,13 +17,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _KEYED = (401, 429, 500)
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation: what it answers when it goes well, and the statuses of its errors."""
+class Endpoint(openapi.Endpoint, frozen=True, kw_only=True):
+    """What an operation answers when it goes well, and the statuses of its errors."""
 
-    operation: str
-    method: str
-    path: str
-    summary: str
     errors: tuple[int, ...] = ()
     success: int = 200
     public: bool = False
@@ -188,39 +184,27 @@ def by_path() -> dict[str, list[Endpoint]]:
 
 def document(base_url: str) -> dict[str, Any]:
     """The OpenAPI document, with an example of every error of every operation."""
-    paths: dict[str, Any] = {}
-    for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     scheme = {"type": "apiKey", "in": "header", "name": "Authorization"}
     scheme["description"] = "The word apiKey, a space, and the key."
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "IonQ, re-created by failwell", "version": "v0.4"},
-        "servers": [{"url": base_url}],
-        "security": [{"apiKeyAuth": []}],
-        "paths": paths,
-        "components": {
-            "schemas": {"Error": ERROR},
-            "securitySchemes": {"apiKeyAuth": scheme},
-        },
-    }
+    described = openapi.document(
+        ("IonQ", "v0.4"),
+        base_url,
+        openapi.paths(ENDPOINTS, _operation),
+        schemas={"Error": ERROR},
+        security={"apiKeyAuth": scheme},
+    )
+    return described | {"security": [{"apiKeyAuth": []}]}
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    success = {"schema": SUCCESSES[endpoint.operation]}
+    success = openapi.content(SUCCESSES[endpoint.operation])
     responses: dict[str, Any] = {
-        str(endpoint.success): {"description": "Done.", "content": {"application/json": success}}
+        str(endpoint.success): {"description": "Done.", "content": success}
     }
     responses |= {str(status): _error(status) for status in endpoint.all_errors}
-    operation: dict[str, Any] = {
-        "operationId": endpoint.operation,
-        "summary": endpoint.summary,
-        "parameters": _parameters(endpoint),
-        "responses": responses,
-    }
+    operation: dict[str, Any] = {"parameters": _parameters(endpoint), "responses": responses}
     if endpoint.operation in BODIES:
-        content = {"application/json": {"schema": BODIES[endpoint.operation]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = openapi.body(openapi.content(BODIES[endpoint.operation]))
     if endpoint.public:
         operation["security"] = []
     return operation
@@ -233,15 +217,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _error(status: int) -> dict[str, Any]:
     entry = IONQ.of_status(status)
-    example: dict[str, Any] = {
-        "error": entry.code,
-        "message": entry.means,
-        "statusCode": status,
-    }
+    example: dict[str, Any] = {"error": entry.code, "message": entry.means, "statusCode": status}
     if status == 400:
         example["validation"] = {"keys": ["shots"], "source": "body"}
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {
-        "description": f"{entry.code}: {entry.means}",
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
+    return openapi.error([entry], example=example)

@@ -13,10 +13,11 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from failwell.actions import Store
+from failwell.apis import docs
 from failwell.apis.ionq import access, openapi
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.database import Database
@@ -116,7 +117,7 @@ class IonQService(LocalService[Limits]):
             )
             for path, endpoints in openapi.by_path().items()
         ]
-        app = Starlette(routes=[*routes, Route(BASE_PATH + "/openapi.json", _openapi)])
+        app = Starlette(routes=[*routes, *docs.routes(BASE_PATH, openapi.document)])
         app.router.redirect_slashes = False
         return app
 
@@ -139,7 +140,3 @@ def _by_method(handlers: dict[str, openapi.Handler]) -> openapi.Handler:
         return await handlers[method](request)
 
     return dispatch
-
-
-async def _openapi(request: Request) -> Response:
-    return JSONResponse(openapi.document(str(request.base_url).rstrip("/") + BASE_PATH))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from failwell.apis import openapi
 from failwell.apis.ionworks import orders, schemas
 from failwell.apis.ionworks.contract import IONWORKS
 from failwell.contract import Code
@@ -18,14 +19,10 @@ OPEN, KEYED, SIGNED = "open", "keyed", "signed"
 """Who may call: anybody, whoever has a key, whoever has a signed link."""
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Endpoint(openapi.Endpoint, frozen=True, kw_only=True):
     """One endpoint. `codes` are its errors beside those that its `access`, its body and its
     method bring along."""
 
-    operation: str
-    method: str
-    path: str
-    summary: str
     success: int = 200
     body: type[msgspec.Struct] | None = None
     codes: tuple[str, ...] = ()

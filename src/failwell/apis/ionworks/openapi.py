@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from failwell.apis import openapi
 from failwell.apis.ionworks.contract import API_KEY_HEADER, IONWORKS
 from failwell.apis.ionworks.endpoints import ENDPOINTS, KEYED, SIGNED, Endpoint
+from failwell.apis.openapi import STRING
 from failwell.server import openapi as errors
 
 
@@ -17,22 +19,16 @@ def document(base_url: str) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         bodies, ref_template="#/components/schemas/{name}"
     )
-    paths: dict[str, Any] = {}
-    for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
-    described = {
-        "openapi": "3.1.0",
-        "info": {"title": "Ionworks, re-created by failwell", "version": "0"},
-        "servers": [{"url": base_url}],
-        "paths": paths,
-        "components": {
-            "schemas": components,
-            "securitySchemes": {
-                "key": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
-                "token": {"type": "http", "scheme": "bearer"},
-            },
+    described = openapi.document(
+        ("Ionworks", "0"),
+        base_url,
+        openapi.paths(ENDPOINTS, _operation),
+        schemas=components,
+        security={
+            "key": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+            "token": {"type": "http", "scheme": "bearer"},
         },
-    }
+    )
     by_operation = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
     return errors.document(
         described, IONWORKS, lambda _, operation: by_operation[operation["operationId"]].entries()
@@ -41,18 +37,13 @@ def document(base_url: str) -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": endpoint.operation,
-        "summary": endpoint.summary,
         "security": [{"key": []}, {"token": []}] if endpoint.access == KEYED else [],
         "parameters": _parameters(endpoint),
         "responses": {} if endpoint.success >= 400 else {str(endpoint.success): _success(endpoint)},
     }
     if endpoint.body is not None:
         schema = {"$ref": f"#/components/schemas/{endpoint.body.__name__}"}
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema}},
-        }
+        operation["requestBody"] = openapi.body(openapi.content(schema))
     elif endpoint.operation == "put_file":
         operation["requestBody"] = {"content": {"application/octet-stream": {}}}
     return operation
@@ -65,23 +56,18 @@ def _success(endpoint: Endpoint) -> dict[str, Any]:
     return {"description": endpoint.summary, "content": {media: {}}}
 
 
-_TEXT = {"type": "string"}
-
-
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    names = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
-    found = [_parameter(name, "path", _TEXT) for name in names]
+    found = openapi.in_path(endpoint.path)
     if endpoint.access == SIGNED:
-        found.append(_parameter("token", "query", _TEXT))
+        found.append(_in_query("token", STRING))
     if endpoint.is_page:
         offset = "skip" if endpoint.operation == "list_pipelines" else "offset"
         whole = {"type": "integer", "minimum": 0}
-        found.append(_parameter("limit", "query", {**whole, "minimum": 1, "maximum": 1000}))
-        found.append(_parameter(offset, "query", whole))
-        found.append(_parameter("order", "query", {"enum": ["asc", "desc"]}))
+        found.append(_in_query("limit", {**whole, "minimum": 1, "maximum": 1000}))
+        found.append(_in_query(offset, whole))
+        found.append(_in_query("order", {"enum": ["asc", "desc"]}))
     return found
 
 
-def _parameter(name: str, place: str, schema: dict[str, Any]) -> dict[str, Any]:
-    required = place == "path" or name == "token"
-    return {"name": name, "in": place, "required": required, "schema": schema}
+def _in_query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": name == "token", "schema": schema}

@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from failwell.apis import openapi
+from failwell.apis.matcraft.contract import MATCRAFT
 from failwell.apis.matcraft.domains import DOMAINS
+from failwell.contract import Code
 
 Error = tuple[int, str]
 
@@ -29,19 +32,18 @@ _PAGED: dict[str, Any] = {
 }
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint: what it does, the scope it needs, what it answers, its errors as (status,
-    code)."""
+class Endpoint(openapi.Endpoint, frozen=True, kw_only=True):
+    """The scope that an endpoint needs, what it answers, and its errors as (status, code)."""
 
-    operation: str
-    method: str
-    path: str
     scope: str
-    summary: str
     status: int = 200
     gives: Literal["json", "csv", "nothing"] = "json"
-    query: dict[str, Any] = {}
+    query: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
     errors: tuple[Error, ...]
+
+    def entries(self) -> list[Code]:
+        """Its errors in the catalogue."""
+        return [MATCRAFT.entry(code, status) for status, code in self.errors]
 
 
 def _errors(*more: Error) -> tuple[Error, ...]:

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from failwell.actions import Store
+from failwell.apis import docs
 from failwell.apis.matcraft import openapi
 from failwell.apis.matcraft.contract import MATCRAFT
 from failwell.apis.matcraft.foreman import Foreman
@@ -101,7 +102,7 @@ class MatCraftService(LocalService[Limits]):
             )
             for endpoint in openapi.ENDPOINTS
         ]
-        routes += [Route(BASE_PATH + "/openapi.json", _openapi), Route(BASE_PATH + "/docs", _docs)]
+        routes += docs.routes(BASE_PATH, openapi.document, openapi.page)
         app = Starlette(routes=routes)
         app.router.redirect_slashes = False
         return app
@@ -154,11 +155,3 @@ def _guarded(handler: Handler, scope: str) -> Callable[[Request], Awaitable[Resp
         return await handler(request, authorised(request, scope))
 
     return guarded
-
-
-async def _openapi(request: Request) -> Response:
-    return JSONResponse(openapi.document(str(request.base_url).rstrip("/") + BASE_PATH))
-
-
-async def _docs(_: Request) -> Response:
-    return HTMLResponse(openapi.page())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
-import msgspec
-
+from failwell.apis import docs, openapi
+from failwell.apis.openapi import STRING
 from failwell.apis.toolpath.contract import TOOLPATH
+from failwell.contract import Code
 
 _READ = ((401, "unauthorized"), (404, "not_found"), (429, "rate_limited"), (500, "internal_error"))
 _WRITE = (
@@ -21,15 +21,15 @@ _WRITE = (
 )
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint: what it does, what it answers, and its errors as (status, code)."""
+class Endpoint(openapi.Endpoint, frozen=True, kw_only=True):
+    """What an endpoint answers, and its errors as (status, code)."""
 
-    operation: str
-    method: str
-    path: str
-    summary: str
     success: dict[int, str]
     errors: tuple[tuple[int, str], ...]
+
+    def entries(self) -> list[Code]:
+        """Its errors in the catalogue."""
+        return [TOOLPATH.entry(code, status) for status, code in self.errors]
 
 
 ENDPOINTS = (
@@ -83,7 +83,6 @@ ENDPOINTS = (
     ),
 )
 
-_STRING = {"type": "string"}
 _ENVELOPE = {
     "type": "object",
     "required": ["error"],
@@ -95,8 +94,8 @@ _ENVELOPE = {
             "additionalProperties": False,
             "properties": {
                 "code": {"enum": sorted({entry.code for entry in TOOLPATH.codes})},
-                "message": _STRING,
-                "requestId": _STRING,
+                "message": STRING,
+                "requestId": STRING,
             },
         }
     },
@@ -116,103 +115,60 @@ _BODIES: dict[str, dict[str, Any]] = {
     "create_program": {
         "type": "object",
         "required": ["partId"],
-        "properties": {"partId": _STRING, "cutConfigId": {"type": ["string", "null"]}},
+        "properties": {"partId": STRING, "cutConfigId": {"type": ["string", "null"]}},
     },
 }
 
 
 def document(base_url: str) -> dict[str, Any]:
     """The OpenAPI document, with an example of every error of every endpoint."""
-    paths: dict[str, Any] = {}
-    for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     bearer = {"type": "http", "scheme": "bearer", "description": "An API key: tp_live_…"}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Toolpath, re-created by failwell", "version": "v0"},
-        "servers": [{"url": base_url}],
-        "security": [{"apiKey": []}],
-        "paths": paths,
-        "components": {
-            "schemas": {"Error": _ENVELOPE},
-            "securitySchemes": {"apiKey": bearer},
-        },
-    }
+    described = openapi.document(
+        ("Toolpath", "v0"),
+        base_url,
+        openapi.paths(ENDPOINTS, _operation),
+        schemas={"Error": _ENVELOPE},
+        security={"apiKey": bearer},
+    )
+    return described | {"security": [{"apiKey": []}]}
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     responses: dict[str, Any] = {
-        str(status): {"description": text, "content": {"application/json": {"schema": _DATA}}}
+        str(status): {"description": text, "content": openapi.content(_DATA)}
         for status, text in endpoint.success.items()
     }
-    responses |= {str(status): _error(status, code) for status, code in endpoint.errors}
-    operation: dict[str, Any] = {
-        "operationId": endpoint.operation,
-        "summary": endpoint.summary,
-        "parameters": _parameters(endpoint),
-        "responses": responses,
-    }
+    responses |= {str(entry.status): _error(entry) for entry in endpoint.entries()}
+    operation: dict[str, Any] = {"parameters": _parameters(endpoint), "responses": responses}
     if endpoint.operation in _BODIES:
-        schema = _BODIES[endpoint.operation]
-        content = {"application/json": {"schema": schema}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = openapi.body(openapi.content(_BODIES[endpoint.operation]))
     return operation
 
 
 _DATA = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
 
 
-def _error(status: int, code: str) -> dict[str, Any]:
-    entry = TOOLPATH.entry(code, status)
-    example = {"error": {"code": code, "message": entry.means, "requestId": "7c0c1e9b-example"}}
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {
-        "description": f"{code}: {entry.means}",
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
+def _error(entry: Code) -> dict[str, Any]:
+    told = {"code": entry.code, "message": entry.means, "requestId": "7c0c1e9b-example"}
+    return openapi.error([entry], example={"error": told})
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    if "{id}" in endpoint.path:
-        found.append({"name": "id", "in": "path", "required": True, "schema": _STRING})
+    found = openapi.in_path(endpoint.path)
     if endpoint.operation == "get_estimate":
         timings = {"enum": ["fast", "refined"], "default": "fast"}
-        found.append({"name": "timings", "in": "query", "schema": timings})
+        found += openapi.given("query", {"timings": timings})
     if endpoint.method == "POST":
         schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255}
-        found.append(
-            {"name": "Idempotency-Key", "in": "header", "required": True, "schema": schema}
-        )
-    found.append({"name": "X-Request-Id", "in": "header", "schema": _STRING})
-    return found
+        found += [{"name": "Idempotency-Key", "in": "header", "required": True, "schema": schema}]
+    return found + openapi.given("header", {"X-Request-Id": STRING})
 
 
 def page() -> str:
     """The same as an HTML page: a table of errors under each endpoint."""
-    sections = "".join(_section(endpoint) for endpoint in ENDPOINTS)
-    return _PAGE.replace("@sections@", sections)
+    return docs.page("Toolpath: errors by endpoint", map(_section, ENDPOINTS))
 
 
 def _section(endpoint: Endpoint) -> str:
-    rows = "".join(_row(status, code) for status, code in endpoint.errors)
     answers = ", ".join(f"{status} {text}" for status, text in endpoint.success.items())
-    title = html.escape(f"{endpoint.method} {endpoint.path}")
-    text = html.escape(f"{endpoint.summary} {answers}")
-    return (
-        f"<h2><code>{title}</code></h2><p>{text}</p>"
-        f"<table><tr><th>Status<th>Code<th>Means<th>What to do</tr>{rows}</table>"
-    )
-
-
-def _row(status: int, code: str) -> str:
-    entry = TOOLPATH.entry(code, status)
-    cells = (str(status), code, entry.means, entry.advice or "")
-    return "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in cells) + "</tr>"
-
-
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>Toolpath: errors by endpoint</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;
-padding:0 1rem}table{border-collapse:collapse;width:100%}td,th{border:1px solid #8886;padding:.4rem;
-text-align:left;vertical-align:top}</style><h1>Toolpath: errors by endpoint</h1>@sections@</html>"""
+    return docs.section(endpoint, f"{endpoint.summary} {answers}", endpoint.entries())

@@ -7,9 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from failwell.apis.toolpath import openapi
 from failwell.apis.toolpath.bodies import (
     NewPart,
     NewProgram,
@@ -116,16 +115,6 @@ async def list_cut_configs(_: Request) -> Response:
     default = {"id": CUT_CONFIG, "name": "Aluminium, 3-axis", "isDefault": True}
     default |= {"readOnly": True, "generic": True, "toolLibraries": [], "tools": []}
     return JSONResponse({"data": {"cutConfigs": [default]}})
-
-
-async def show_openapi(request: Request) -> Response:
-    """`GET /openapi.json`."""
-    return JSONResponse(openapi.document(str(request.base_url).rstrip("/") + BASE_PATH))
-
-
-async def show_docs(_: Request) -> Response:
-    """`GET /docs`."""
-    return HTMLResponse(openapi.page())
 
 
 def _timings(word: str) -> Timings:

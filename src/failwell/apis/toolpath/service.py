@@ -14,11 +14,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from failwell.actions import Store
+from failwell.apis import docs
 from failwell.apis.service import LocalService
 from failwell.apis.toolpath import keys, openapi
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.records import Records
-from failwell.apis.toolpath.routes import BASE_PATH, Routes, show_docs, show_openapi
+from failwell.apis.toolpath.routes import BASE_PATH, Routes
 from failwell.apis.toolpath.workshop import Workshop
 from failwell.policy.quota import Window
 from failwell.server.asgi import App, Message, Receive, Scope, SendMessage, idempotent, wrap
@@ -90,8 +91,7 @@ class ToolpathService(LocalService[Limits]):
             )
             for endpoint in openapi.ENDPOINTS
         ]
-        routes.append(Route(BASE_PATH + "/openapi.json", show_openapi))
-        routes.append(Route(BASE_PATH + "/docs", show_docs))
+        routes += docs.routes(BASE_PATH, openapi.document, openapi.page)
         app = Starlette(routes=routes)
         app.router.redirect_slashes = False
         return app

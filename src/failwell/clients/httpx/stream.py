@@ -15,7 +15,8 @@ from failwell.clients.httpx.attempt import RAISED, fault_of, out_of_time
 from failwell.clients.httpx.body import Body
 from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
-from failwell.flows.call import Terms, broken_off
+from failwell.flows.call import broken_off
+from failwell.flows.story import Terms
 from failwell.model import Fault, Request
 from failwell.policy import deadline
 

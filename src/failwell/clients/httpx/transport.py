@@ -37,7 +37,8 @@ from failwell.dialects.generic import GENERIC
 from failwell.drive import adrive, drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
-from failwell.flows.call import Done, call
+from failwell.flows.call import call
+from failwell.flows.story import Done
 from failwell.model import Reply
 
 

@@ -47,8 +47,8 @@ from failwell.dialects.generic import GENERIC
 from failwell.drive import Rim, adrive, drive
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.events import Hook
-from failwell.flows.call import Begun
 from failwell.flows.settle import Settled, settle
+from failwell.flows.story import Begun
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Reply, Request, Sent
 from failwell.policy import deadline
@@ -99,6 +99,7 @@ class _Configured:
         return msgspec.structs.replace(
             settings,
             auth=auth,
+            account=getattr(auth, "tenant", ""),
             arm=renewer and renewer.armed,
             rim=msgspec.structs.replace(rim, renew=renewer and renewer.renew),
         )

@@ -10,8 +10,9 @@ import httpx2
 from failwell.actions import Send
 from failwell.clients.httpx2.prepare import Prepared, Settings
 from failwell.flows.account import leave_word
-from failwell.flows.call import Begun, went_well
+from failwell.flows.call import went_well
 from failwell.flows.gate import CALM, Enter, Pass, Stay
+from failwell.flows.story import Begun
 from failwell.model import Reply
 from failwell.policy import deadline
 from failwell.stores.memory import MemoryStore

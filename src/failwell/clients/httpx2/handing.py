@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx2
 
-from failwell.flows.call import Done
+from failwell.flows.story import Done
 
 
 def hand_over(done: Done, asked: httpx2.Request) -> httpx2.Response:

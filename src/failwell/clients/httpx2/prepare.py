@@ -18,7 +18,8 @@ from failwell.clients.origin import gate_of
 from failwell.contract import Contract, Options, Policy
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
-from failwell.flows.call import Begun, Done, Terms, call
+from failwell.flows.call import call
+from failwell.flows.story import Begun, Done, Terms
 from failwell.ids import minted
 from failwell.model import Request, Response
 from failwell.policy import deadline, evidence
@@ -66,7 +67,8 @@ class OneKey:
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a client, or a view of it, makes its calls with. `auth` is whose credential they
-    carry; where that can be renewed, `arm` makes of an attempt one with a token that is not over.
+    carry; where that can be renewed, `arm` makes of an attempt one with a token that is not over,
+    and `account` is whose it is; `tenant` is that of the client's own header fields.
     """
 
     contract: Contract
@@ -75,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     options: Options = Options()
     key: OneKey | None = None
     tenant: str = ""
+    account: str = ""
     auth: object = None
     arm: Callable[[Any], Any] | None = None
     book: Book | None = None
@@ -114,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             roll=random.random,
             ends=deadline.until(total, now),
             rewindable=_always if body is None else body.is_rewindable,
-            gate=gate_of(self.policy, *address, self.tenant),
+            gate=gate_of(self.policy, *address, self.account or self.tenant),
             renews=self.arm is not None,
             gets_existing=bool(options.get_existing),
         )

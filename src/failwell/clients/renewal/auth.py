@@ -10,6 +10,7 @@ from typing import NoReturn
 import httpx2
 import msgspec
 
+from failwell.ids import minted
 from failwell.policy.renewal import Put, Read, Standing
 from failwell.settings import require
 from failwell.stores.memory import MemoryStore
@@ -30,6 +31,9 @@ class TokenAuth(httpx2.Auth, abc.ABC):
     (seconds) is how long one refresh may take before another one begins. `share` names the
     account: all processes whose clients have the same `store`, origin, class and `share` then use
     one token, which is kept *in the store, readable*; without it no token leaves this object.
+
+    `tenant` names whoever it stands for: what is known of an origin, such as a quota that is used
+    up, holds for the calls of one tenant.
 
     Raises `ValueError` for settings that cannot be.
     """
@@ -52,6 +56,7 @@ class TokenAuth(httpx2.Auth, abc.ABC):
         self.leeway = leeway
         self.lease = lease
         self.share = share
+        self.tenant = f"token {share or minted()}"
         self.memory = MemoryStore()
         self.memory.update(HERE, Put(made(token)))
 

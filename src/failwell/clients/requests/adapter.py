@@ -33,7 +33,8 @@ from failwell.dialects.generic import GENERIC
 from failwell.drive import drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
-from failwell.flows.call import Done, broken_off, call
+from failwell.flows.call import broken_off, call
+from failwell.flows.story import Done
 from failwell.model import Reply, Response
 from failwell.policy import deadline
 

@@ -12,7 +12,7 @@ from failwell.actions import Send
 from failwell.clients.requests.body import Body, whole
 from failwell.clients.seam import Seam
 from failwell.contract import Options
-from failwell.flows.call import Terms
+from failwell.flows.story import Terms
 from failwell.model import Headers, Request, Response
 from failwell.policy import evidence
 

@@ -10,7 +10,6 @@ import base64
 import binascii
 import time
 from collections.abc import Generator
-from typing import Any
 
 import httpx2
 import msgspec
@@ -118,17 +117,18 @@ def token_of(value: str) -> Token:
 def lifetime_in(value: str) -> float | None:
     """The seconds between the issue and the expiry that a JSON Web Token claims (RFC 7519 section
     4.1); None for a token that claims neither, such as an API key. Nothing is verified."""
-    _, _, rest = value.partition(".")
-    payload = rest.partition(".")[0]
+    payload = value.partition(".")[2].partition(".")[0]
     try:
         text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        claims: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+        claims = msgspec.json.decode(text, type=_Claims)
+        return claims.exp - claims.iat
     except (binascii.Error, ValueError, RecursionError):
         return None
-    begins, ends = claims.get("iat"), claims.get("exp")
-    if not isinstance(begins, (int, float)) or not isinstance(ends, (int, float)):
-        return None
-    return float(ends - begins)
+
+
+class _Claims(msgspec.Struct):
+    iat: float
+    exp: float
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:

@@ -1,0 +1,162 @@
+"""What one call is made under, what is known of it while it is under way, and how it may end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from failwell.contract import Contract, Retry
+from failwell.flows.account import attempt_of, with_differences
+from failwell.flows.existing import is_clash
+from failwell.flows.gate import Gate, Pass, Stay
+from failwell.flows.lookup import Sighting
+from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Response
+from failwell.policy import deadline, evidence
+from failwell.policy.evidence import Verdict
+from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
+from failwell.tokens import RefreshError
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call is made under. `ends` is in monotonic seconds; `roll` throws the dice, in
+    [0, 1); `rewindable` says whether the body can be sent from its beginning once more. `gate` is
+    what all calls to the origin go through; `renews` says that a fresh credential can be had, and
+    `gets_existing` that a record which is there already is an answer, too."""
+
+    contract: Contract
+    retry: Retry | None
+    roll: Callable[[], float]
+    ends: float | None = None
+    rewindable: Callable[[], bool] = lambda: True
+    gate: Gate | None = None
+    renews: bool = False
+    gets_existing: bool = False
+
+
+How = Literal["answered", "found", "existing", "replayed"]
+"""Where an answer comes from: the write itself; a record that was looked for after a lost answer;
+one that was there before; an answer that was kept."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The call went well, after those attempts that did not. The `response` has no `native` where
+    it is a record out of another answer, or an answer that was kept."""
+
+    response: Response
+    attempts: tuple[Attempt, ...]
+    how: How = "answered"
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A call whose first attempt was made before its flow: how that was let through, what came of
+    it (`reply`, None where it was not sent), when it was sent and when it was over, in monotonic
+    seconds."""
+
+    passed: Pass | Stay
+    reply: Reply | None = None
+    at: float = 0.0
+    over: float = 0.0
+
+
+class Story:
+    """What is known of a call under way: its attempts, and what became of it so far."""
+
+    def __init__(
+        self, request: Request, terms: Terms, first: float, outcome: Outcome | None
+    ) -> None:
+        self.request = request
+        self.terms = terms
+        self.first = first
+        self.outcome = outcome
+        self.attempts: list[Attempt] = []
+        self.renewed = False
+        self.no_token: RefreshError | None = None
+        self.before: Outcome | None = None
+        self.most: int | None = None
+        self.reply: Reply
+        self.verdict: Verdict
+        self.facts: Facts
+
+    @property
+    def longest(self) -> float | None:
+        """Seconds that it may wait at a time where there is no deadline."""
+        return None if self.terms.retry is None else self.terms.retry.max_wait
+
+    def learn(self, reply: Reply, verdict: Verdict, took: float, now: float) -> Again | Stop:
+        """Write down an attempt that failed; what is to be done about it."""
+        self.before = self.outcome
+        self.reply, self.verdict = reply, verdict
+        self.outcome = evidence.fold(self.before, self.request, verdict)
+        self.attempts.append(attempt_of(len(self.attempts) + 1, verdict, reply, took))
+        self.most = _fewer(self.most, verdict.max_retries, len(self.attempts))
+        self.facts = _facts(self, self.before, now)
+        return decide(self.terms.retry, self.facts)
+
+    def look_again(self, decision: Again | Stop, seen: Sighting, now: float) -> Again | Stop:
+        """What is to be done now that its record was looked for, and not found."""
+        if self.outcome is not Outcome.UNKNOWN:
+            return decision
+        self.outcome = seen.outcome
+        left = deadline.left(self.terms.ends, now)
+        return decide(self.terms.retry, _after(self.facts, seen, left))
+
+    @property
+    def meets_existing(self) -> bool:
+        """Whether a record that is there already stands in its way, and may be its answer: where
+        the caller said so, or where it may have been made by an attempt before this one."""
+        contract, gets = self.terms.contract, self.terms.gets_existing
+        may_be_ours = self.before is Outcome.UNKNOWN and contract.existing is not None
+        return (gets or may_be_ours) and is_clash(contract, self.verdict)
+
+    def differ(self, issues: tuple[Issue, ...]) -> Stop:
+        """Write down that the record which is there is not the one that was sent."""
+        told = with_differences(self.verdict.failure, issues)
+        self.verdict = msgspec.structs.replace(self.verdict, failure=told)
+        return Stop("differs")
+
+    def done(self, response: Response, how: How) -> Done:
+        """Its end, with an answer that is not the last attempt's own."""
+        return Done(response, tuple(self.attempts), how)
+
+    def may_renew(self, decision: Again | Stop) -> bool:
+        """Whether a fresh credential may help: the API says that this one is over, and sending
+        again is safe."""
+        failure = self.verdict.failure
+        if not self.terms.renews or self.renewed or failure.status != 401:
+            return False
+        names = self.terms.contract.renew_on
+        is_over = not names or failure.code in names
+        return is_over and isinstance(decision, Stop) and may_resend(self.facts)
+
+
+def _facts(story: Story, before: Outcome | None, now: float) -> Facts:
+    terms, request, verdict, reply = story.terms, story.request, story.verdict, story.reply
+    is_harmless = story.outcome is None or story.outcome.nothing_done
+    rests_on_key = not is_harmless and request.method not in terms.contract.idempotent
+    age = now - story.first
+    return Facts(
+        transient=verdict.transient or evidence.still_running(request, before, verdict),
+        repeatable=is_harmless or terms.contract.may_repeat(request),
+        rewindable=terms.rewindable(),
+        sent=not isinstance(reply, Fault) or reply.sent,
+        retry_after=verdict.failure.retry_after,
+        made=len(story.attempts),
+        left=deadline.left(terms.ends, now),
+        roll=terms.roll(),
+        key_left=terms.contract.idempotency.retention - age if rests_on_key else None,
+        most=story.most,
+    )
+
+
+def _fewer(most: int | None, more: int | None, made: int) -> int | None:
+    """How many sends in all are allowed now that an answer allows so many `more`."""
+    if more is None:
+        return most
+    return made + more if most is None else min(most, made + more)
+
+
+def _after(facts: Facts, seen: Sighting, left: float | None) -> Facts:
+    repeatable = seen.outcome.nothing_done or seen.resend
+    return msgspec.structs.replace(facts, repeatable=repeatable, key_left=None, left=left)
