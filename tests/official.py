@@ -50,7 +50,7 @@ class OfficialFile(pytest.File):
         python = interpreter()
         if not python.exists():
             raise self.CollectError(f"{python} is missing: `make test` sets it up")
-        done = self._pytest("--collect-only", "-q", str(self.path))
+        done = self._pytest("--collect-only", "--verbosity=-1", str(self.path))
         if done.returncode:
             raise self.CollectError(done.stdout + done.stderr)
         for line in done.stdout.splitlines():
@@ -63,7 +63,8 @@ class OfficialFile(pytest.File):
         chosen = [item.nodeid for item in self.session.items if item.parent is self]
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / "reports"
-            self.said = self._pytest(f"--reports={written}", *chosen).stdout
+            done = self._pytest(f"--reports={written}", *chosen)
+            self.said = done.stdout + done.stderr
             found: dict[str, list[Any]] = {}
             for line in written.read_text().splitlines() if written.exists() else ():
                 read = self.config.hook.pytest_report_from_serializable
@@ -82,6 +83,10 @@ class OfficialTest(pytest.Item):
     """One of its tests."""
 
     parent: OfficialFile
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """What it is called in the summary."""
+        return self.path, None, self.name
 
     def runtest(self) -> None:
         """Fail: this is for a test of which the other pytest has not reported."""

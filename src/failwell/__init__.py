@@ -6,7 +6,6 @@
 
 import typing as _typing
 
-from failwell.adoption import adopt
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.contract import (
     Code,
@@ -52,6 +51,7 @@ from failwell.settings import Breaker, Budget, Governor, Limit
 from failwell.tokens import RefreshError, Token
 
 if _typing.TYPE_CHECKING:
+    from failwell.adoption import adopt
     from failwell.batch import (
         Call,
         GatherError,
@@ -63,8 +63,8 @@ if _typing.TYPE_CHECKING:
         gather,
         upload,
     )
-    from failwell.clients.renewal import TokenAuth
     from failwell.clients.creating import Got, create_or_get
+    from failwell.clients.renewal import TokenAuth
     from failwell.clients.waiting import Pending, as_completed, wait
     from failwell.explanation import Explanation, explain
     from failwell.flows.ending import Finished
@@ -152,6 +152,7 @@ __all__ = [
 ]
 
 _LATER = {
+    "failwell.adoption": ("adopt",),
     "failwell.batch": (
         "Call", "GatherError", "Remainder", "adownload", "agather", "aupload", "download",
         "gather", "upload",

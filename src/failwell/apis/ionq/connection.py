@@ -6,20 +6,20 @@ Source: IonQ's client 0.2.0.
 
 from __future__ import annotations
 
-import os
 import platform
 import warnings
 
 import httpx2
 
 import failwell
-from failwell.errors import InvalidRequestError
+from failwell.apis import keys
 
 BASE_URL = "https://api.ionq.co/v0.4"
 KEY_VARIABLE = "IONQ_API_KEY"
 TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
 """Seconds: at most 10 to connect, and 60 of silence."""
 
+_ADVICE = "Make a key in IonQ's console, at cloud.ionq.com."
 _LOOPBACK = ("localhost", "::1")
 
 
@@ -28,7 +28,8 @@ def headers(api_key: str | None, *tokens: str | None) -> dict[str, str]:
 
     Raises `InvalidRequestError`, a `ValueError`, without a usable key.
     """
-    return {"Authorization": f"apiKey {_key(api_key)}", "User-Agent": _user_agent(*tokens)}
+    key = keys.api_key(api_key, (KEY_VARIABLE,), _ADVICE)
+    return {"Authorization": f"apiKey {key}", "User-Agent": _user_agent(*tokens)}
 
 
 def warn_of_cleartext(base_url: str, level: int) -> None:
@@ -48,15 +49,3 @@ def _user_agent(*tokens: str | None) -> str:
         f"os/{platform.system().lower()}",
     )
     return " ".join((*own, *filter(None, tokens)))
-
-
-def _key(api_key: str | None) -> str:
-    key = api_key or os.environ.get(KEY_VARIABLE)
-    if not key:
-        raise InvalidRequestError.of(
-            f"There is no API key: give api_key=, or set {KEY_VARIABLE}",
-            advice="Make a key in IonQ's console, at cloud.ionq.com.",
-        )
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidRequestError.of("The API key holds characters that no API key has")
-    return key

@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
-import httpx2
 import msgspec
 
-from failwell import redaction
+from failwell.apis.answers import read
 from failwell.apis.ionq.client import IonQClient
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.operation import Ask, Operation
-from failwell.errors import FailwellError, InvalidRequestError
-from failwell.model import BODY_LIMIT, Failure, Headers, Kind, Outcome
+from failwell.errors import InvalidRequestError
+from failwell.model import Headers
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -92,36 +91,7 @@ def _made(call: Call[T]) -> Operation[Response[T]]:
         response.status_code,
         response.content,
         Headers(response.headers),
-        read(response, call.read_as),
-    )
-
-
-def read(response: httpx2.Response, cls: type[T]) -> T:
-    """The record; a body in another shape is told, not guessed at.
-
-    Raises `BadResponseError`.
-    """
-    try:
-        return msgspec.json.decode(response.content, type=cls)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(response, f"is not the {cls.__name__} it should be: {error}") from None
-
-
-def _unreadable(response: httpx2.Response, why: str) -> FailwellError:
-    request = response.request
-    secrets = redaction.secrets_of(request.headers, request.url, None)
-    return IONQ.error(
-        Failure(
-            kind=Kind.BAD_RESPONSE,
-            status=response.status_code,
-            message=f"The answer {redaction.words(why, secrets)}",
-            request_id=response.headers.get(IONQ.request_ids.header),
-            outcome=None if request.method in IONQ.safe else Outcome.APPLIED,
-            api=IONQ.name,
-            method=request.method,
-            url=redaction.address(str(request.url), secrets),
-            body=redaction.scrub(response.content, secrets)[:BODY_LIMIT],
-        )
+        read(IONQ, response, call.read_as),
     )
 
 

@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from failwell.apis.answers import members
 from failwell.contract import LookUp
-from failwell.model import Response, Sent, read_json
+from failwell.model import Response, Sent
 
 TAG = "failwell-tag"
 """The key in a job's metadata whose value is unique to the call that created it."""
@@ -70,7 +71,7 @@ def request(sent: Sent) -> tuple[str, str] | None:
         return "GET", ended[0]
     if sent.tag is None or not _is_new_job(sent):
         return None
-    backend = members_of(sent.body).get("backend")
+    backend = members(sent.body).get("backend")
     target = f"&target={quote(backend, safe='')}" if isinstance(backend, str) else ""
     return "GET", f"{_address(sent)}?limit={_PAGE}{target}"
 
@@ -82,7 +83,7 @@ def found(sent: Sent, answer: Response) -> bool:
 
 def record(sent: Sent, answer: Response) -> dict[str, Any] | None:
     """The job or the session that shows it."""
-    shown, ended = members_of(answer.body), _ended(sent)
+    shown, ended = members(answer.body), _ended(sent)
     if ended is not None:
         return shown if shown.get("status") == ended[1] else None
     return None if sent.tag is None else job_with(sent.tag, shown)
@@ -119,12 +120,6 @@ def _ended(sent: Sent) -> tuple[str, str] | None:
 
 def _address(sent: Sent) -> str:
     return sent.url.partition("?")[0].rstrip("/")
-
-
-def members_of(body: bytes | None) -> dict[str, Any]:
-    """The members of a JSON object; none where the body is no such thing."""
-    decoded = read_json(body or b"")
-    return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else {}
 
 
 BY_TAG = LookUp(request=request, found=found, record=record, tag=tag)

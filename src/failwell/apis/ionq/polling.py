@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+from failwell.apis.answers import read
 from failwell.apis.ionq.client import IonQClient
-from failwell.apis.ionq.endpoint import read
+from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.job_errors import JobFailedError, JobTimeoutError
 from failwell.apis.ionq.records import JobRecord
 from failwell.clients.waiting import wait
@@ -59,7 +60,7 @@ def wait_for_job(
     except JobTimeoutError as error:
         error.timeout = timeout
         raise
-    return read(ended.response, JobRecord)
+    return read(IONQ, ended.response, JobRecord)
 
 
 async def async_wait_for_job(
@@ -78,7 +79,7 @@ async def async_wait_for_job(
     except JobTimeoutError as error:
         error.timeout = timeout
         raise
-    return read(ended.response, JobRecord)
+    return read(IONQ, ended.response, JobRecord)
 
 
 def _job(poll_interval: float, raise_on_failure: bool) -> Job:

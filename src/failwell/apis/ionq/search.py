@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from failwell.apis.ionq.lookup import job_with, members_of, request
+from failwell.apis.answers import members
+from failwell.apis.ionq.lookup import job_with, request
 from failwell.apis.operation import Ask, Operation
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
@@ -32,7 +33,7 @@ def searched(sent: Sent | None, so_far: Settled) -> Operation[Settled]:
             response, _ = yield from Ask("GET", asked[1] + following)
         except FailwellError as error:
             return msgspec.structs.replace(so_far, error=error)
-        page = members_of(response.content)
+        page = members(response.content)
         job = job_with(sent.tag, page)
         if job is not None:
             found = msgspec.json.encode(job)

@@ -17,6 +17,7 @@ import re
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+from failwell.apis.answers import members
 from failwell.contract import Existing, LookUp
 from failwell.model import Response, Sent, read_json
 from failwell.policy.natural import differences
@@ -55,7 +56,7 @@ def found(sent: Sent, answer: Response) -> bool:
         return False
     if _CANCELLED.fullmatch(_url(sent)):
         return shown.get("is_terminal") is True
-    return not differences(_body(sent), shown)
+    return not differences(members(sent.body), shown)
 
 
 def record(sent: Sent, answer: Response) -> dict[str, Any] | None:
@@ -107,19 +108,14 @@ def _url(sent: Sent) -> str:
     return sent.url.partition("?")[0].rstrip("/")
 
 
-def _body(sent: Sent) -> dict[str, Any]:
-    decoded = read_json(sent.body or b"")
-    return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else {}
-
-
 def _project(sent: Sent) -> str | None:
-    project = _body(sent).get("project_id")
+    project = members(sent.body).get("project_id")
     return project if isinstance(project, str) and project else None
 
 
 def _name(sent: Sent) -> str | None:
     """The name that was sent; that of an upload is inside its measurement."""
-    body = _body(sent)
+    body = members(sent.body)
     inside = body.get("measurement")
     name = (cast("dict[str, Any]", inside) if isinstance(inside, dict) else body).get("name")
     return name if isinstance(name, str) else None

@@ -8,14 +8,11 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
+from failwell.apis.answers import BROKEN, unreadable
 from failwell.apis.matcraft.contract import MATCRAFT
 from failwell.apis.matcraft.records import Page
-from failwell.errors import FailwellError
-from failwell.model import BODY_LIMIT, Failure, Kind, Outcome
 
 T = TypeVar("T")
-
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError)
 
 
 class _Answer(msgspec.Struct):
@@ -27,8 +24,8 @@ def read(response: httpx2.Response, cls: type[T]) -> T:
     """The record. Raises `MatCraftBadResponseError` for what is none."""
     try:
         return msgspec.json.decode(_answer(response).data, type=cls)
-    except _BROKEN as error:
-        raise _unreadable(response, cls.__name__, error) from None
+    except BROKEN as error:
+        raise unreadable(MATCRAFT, response, f"is not a {cls.__name__}: {error}") from None
 
 
 def page(response: httpx2.Response, cls: type[T]) -> Page[T]:
@@ -38,23 +35,10 @@ def page(response: httpx2.Response, cls: type[T]) -> Page[T]:
         items = msgspec.json.decode(answer.data, type=tuple[cls, ...])  # type: ignore[valid-type]
         meta = {name: answer.meta.get(name) for name in ("total", "page", "pages")}
         return msgspec.convert({"items": items, **meta}, Page[cls])  # type: ignore[valid-type]
-    except _BROKEN as error:
-        raise _unreadable(response, f"page of {cls.__name__}", error) from None
+    except BROKEN as error:
+        told = f"is not a page of {cls.__name__}: {error}"
+        raise unreadable(MATCRAFT, response, told) from None
 
 
 def _answer(response: httpx2.Response) -> _Answer:
     return msgspec.json.decode(response.content, type=_Answer)
-
-
-def _unreadable(response: httpx2.Response, what: str, error: Exception) -> FailwellError:
-    return MATCRAFT.error(
-        Failure(
-            kind=Kind.BAD_RESPONSE,
-            status=response.status_code,
-            message=f"The answer is not a {what}: {error}",
-            request_id=response.headers.get(MATCRAFT.request_ids.header),
-            outcome=None if response.request.method == "GET" else Outcome.APPLIED,
-            api=MATCRAFT.name,
-            body=response.content[:BODY_LIMIT],
-        )
-    )

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import quote
 
-from failwell.model import Response, Sent, read_json
+from failwell.apis.answers import members
+from failwell.model import Response, Sent
 
 _ACTION = re.compile(r"(?P<campaign>.*/campaigns/[^/?]+)/(?P<verb>start|stop)")
 _LIST = re.compile(r".*/(campaigns|datasets)")
@@ -38,7 +39,7 @@ def request(sent: Sent) -> tuple[str, str] | None:
 def found(sent: Sent, answer: Response) -> bool:
     """Whether the answer shows what was sent: the record of that name with the same domain, or
     the campaign no longer in the state that the action left."""
-    data = _body(answer).get("data")
+    data = members(answer.body).get("data")
     action = _ACTION.fullmatch(sent.url.partition("?")[0])
     if action is None:
         return _row(sent, answer) is not None
@@ -50,19 +51,19 @@ def found(sent: Sent, answer: Response) -> bool:
 def record(sent: Sent, answer: Response) -> dict[str, Any]:
     """The answer that shows what was found, and nothing else, as the write's own would have."""
     row = _row(sent, answer)
-    return _body(answer) if row is None else {**_body(answer), "data": row}
+    return members(answer.body) if row is None else {**members(answer.body), "data": row}
 
 
 def _row(sent: Sent, answer: Response) -> dict[str, Any] | None:
     """The record in a list that is the one which was sent."""
-    rows = _body(answer).get("data")
+    rows = members(answer.body).get("data")
     listed = cast("list[Any]", rows) if isinstance(rows, list) else []
     own = cast("list[dict[str, Any]]", [row for row in listed if isinstance(row, dict)])
     return next((row for row in own if _is_it(sent, row, answer)), None)
 
 
 def _is_it(sent: Sent, held: dict[str, Any], answer: Response) -> bool:
-    same_domain = _fields(sent).get("domain") in (None, held.get("domain"))
+    same_domain = members(sent.body).get("domain") in (None, held.get("domain"))
     return held.get("name") == _name(sent) and same_domain and not _is_older(sent, held, answer)
 
 
@@ -70,7 +71,7 @@ def _is_older(sent: Sent, held: dict[str, Any], answer: Response) -> bool:
     """Whether the record was there before the write was sent, by MatCraft's own clock, which the
     answer tells."""
     made = _time(held.get("created_at"))
-    meta = _body(answer).get("meta")
+    meta = members(answer.body).get("meta")
     told = _time(cast("dict[str, Any]", meta).get("timestamp")) if isinstance(meta, dict) else None
     if made is None or told is None:
         return False
@@ -85,20 +86,10 @@ def _time(said: Any) -> datetime | None:
     return time if time.tzinfo is not None else None
 
 
-def _body(answer: Response) -> dict[str, Any]:
-    body = read_json(answer.body or b"")
-    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
-
-
 def _name(sent: Sent) -> str | None:
     """The name in a JSON body, or in the field of a multipart one."""
-    name = _fields(sent).get("name")
+    name = members(sent.body).get("name")
     if isinstance(name, str):
         return name
     field = _NAME_FIELD.search(sent.body or b"")
     return field[1].decode("utf-8", "replace") if field else None
-
-
-def _fields(sent: Sent) -> dict[str, Any]:
-    body = read_json(sent.body or b"")
-    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}

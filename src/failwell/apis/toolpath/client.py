@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Self
 
+from failwell.apis import keys
 from failwell.apis.operation import Operation, arun, run
 from failwell.apis.toolpath import operations
 from failwell.apis.toolpath.contract import TOOLPATH
@@ -19,7 +19,7 @@ from failwell.apis.toolpath.operations import Estimate, Part, Program, StepFile,
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.clients.waiting import wait
 from failwell.contract import Policy
-from failwell.errors import FailwellError, InvalidRequestError
+from failwell.errors import FailwellError
 from failwell.flows.ending import Finished
 from failwell.flows.settle import Settled
 from failwell.job import Job
@@ -27,18 +27,12 @@ from failwell.job import Job
 BASE_URL = "https://app.toolpath.com/api/public/v0"
 KEY_VARIABLE = "TOOLPATH_API_KEY"
 
+_ADVICE = "Make a key in Toolpath's settings; it begins with tp_live_."
 _DEFAULT = Policy()
 
 
 def _arguments(api_key: str | None, base_url: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    key = api_key or os.environ.get(KEY_VARIABLE)
-    if not key:
-        raise InvalidRequestError.of(
-            f"There is no API key: give api_key=, or set {KEY_VARIABLE}",
-            advice="Make a key in Toolpath's settings; it begins with tp_live_.",
-        )
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidRequestError.of("The API key holds characters that no API key has")
+    key = keys.api_key(api_key, (KEY_VARIABLE,), _ADVICE)
     headers = {**arguments.pop("headers", {}), "Authorization": f"Bearer {key}"}
     return {"timeout": 30.0, **arguments, "base_url": base_url, "headers": headers}
 

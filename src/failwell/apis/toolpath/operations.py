@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import httpx2
 import msgspec
 
+from failwell.apis.answers import BROKEN, unreadable
 from failwell.apis.operation import Ask, Operation, Pause
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.exceptions import ToolpathJobFailedError, ToolpathJobTimeoutError
@@ -21,7 +22,7 @@ from failwell.flows.ending import Finished
 from failwell.flows.poll import poll
 from failwell.flows.sight import Watch
 from failwell.job import Job
-from failwell.model import Failure, Kind, Outcome
+from failwell.model import Outcome
 
 T = TypeVar("T")
 
@@ -194,24 +195,14 @@ def _keyed(key: str | None) -> Options | None:
 
 
 def _data(response: httpx2.Response, cls: type[T]) -> T:
-    """The record under `data`; a body in another shape is told, not guessed at."""
+    """The record under `data`."""
     try:
         envelope: dict[str, msgspec.Raw] = msgspec.json.decode(
             response.content, type=dict[str, msgspec.Raw]
         )
         return msgspec.json.decode(envelope["data"], type=cls)
-    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError) as error:
-        raise TOOLPATH.error(
-            Failure(
-                kind=Kind.BAD_RESPONSE,
-                status=response.status_code,
-                message=f"The answer is not a {cls.__name__}: {error}",
-                request_id=response.headers.get(TOOLPATH.request_ids.header),
-                outcome=None if response.request.method == "GET" else Outcome.APPLIED,
-                api=TOOLPATH.name,
-                body=response.content[:2000],
-            )
-        ) from None
+    except BROKEN as error:
+        raise unreadable(TOOLPATH, response, f"is not a {cls.__name__}: {error}") from None
 
 
 def id_of(record: str | Part | Program) -> str:

@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             "retries": sum(item.retries for item in self.items),
             "replays": sum(item.replays for item in self.items),
             "tokens": sum(call.renewed for call in calls),
-            "waits": sum(call.held > 0 for call in calls),
+            "waits": sum(call.queued > 0 for call in calls),
             "surfaced": sum(len(item.surfaced) for item in self.items),
             "duplicates": self.duplicates,
             "lost": self.lost,

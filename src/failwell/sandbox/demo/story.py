@@ -19,23 +19,27 @@ from failwell.explanation import Explanation, explain
 
 
 class Try(msgspec.Struct, frozen=True):
-    """An attempt that did not go well: when it ended, how, and the wait that followed."""
+    """An attempt that did not go well: when it ended, how, and the wait that followed; `again`
+    where another one did."""
 
     at: float
     ended: str
     wait: float = 0.0
     effect: str = ""
+    again: bool = True
 
 
 class Call(msgspec.Struct):
     """One step of a piece of work: from `began`, for `took` seconds. `saved` says what brought it
-    to its end where something went wrong: a retry, a replay, a look-up, a settling."""
+    to its end where something went wrong: a retry, a replay, a look-up, a settling. It was `held`
+    back for so many seconds, `queued` of them for the sake of a quota."""
 
     name: str
     began: float
     took: float = 0.0
     tries: list[Try] = []
     held: float = 0.0
+    queued: float = 0.0
     renewed: int = 0
     replayed: bool = False
     saved: str = ""
@@ -63,7 +67,7 @@ class Item(msgspec.Struct):
 
     @property
     def retries(self) -> int:
-        return sum(len(call.tries) for call in self.calls)
+        return sum(one.again for call in self.calls for one in call.tries)
 
     @property
     def replays(self) -> int:
@@ -124,7 +128,7 @@ def heard(event: Event) -> None:
     current = _now.get()
     if current is None:
         return
-    item, call, began = current
+    _, call, began = current
     at = time.monotonic() - began
     match event:
         case AttemptFailed(attempt, failure):
@@ -134,9 +138,10 @@ def heard(event: Event) -> None:
         case CallFailed(error, _):
             call.tries.append(_last(error, at))
         case Recovered():
-            call.saved = "replay" if call.replayed else "retry"
-        case HeldBack(_, seconds):
+            call.saved = call.saved or ("replay" if call.replayed else "retry")
+        case HeldBack(why, seconds):
             call.held += seconds
+            call.queued += seconds if why == "quota" else 0.0
         case Renewed():
             call.renewed += 1
         case _:
@@ -153,4 +158,4 @@ def replayed() -> None:
 def _last(error: FailwellError, at: float) -> Try:
     last = error.attempts[-1] if error.attempts else None
     ended = (last and (last.fault or str(last.status))) or type(error).__name__
-    return Try(at, ended, 0.0, error.outcome.value if error.outcome else "")
+    return Try(at, ended, 0.0, error.outcome.value if error.outcome else "", again=False)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 import httpx2
 import msgspec
 
+from failwell.apis.answers import BROKEN, unreadable
 from failwell.apis.flow.contract import FLOW
 from failwell.errors import InvalidRequestError
-from failwell.model import Failure, Kind, Outcome
 
 T = TypeVar("T")
 
@@ -58,18 +58,9 @@ def read(response: httpx2.Response, kind: type[T], member: str | None = None) ->
         if member is not None:
             raw = msgspec.json.decode(response.content, type=dict[str, msgspec.Raw])[member]
         return msgspec.json.decode(raw, type=kind, strict=False)
-    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError) as error:
-        raise FLOW.error(
-            Failure(
-                kind=Kind.BAD_RESPONSE,
-                status=response.status_code,
-                message=f"The answer is not what Flow promises: {error}",
-                request_id=response.headers.get(FLOW.request_ids.header),
-                outcome=None if response.request.method == "GET" else Outcome.APPLIED,
-                api=FLOW.name,
-                method=response.request.method,
-            )
-        ) from None
+    except BROKEN as error:
+        why = f"is not what Flow promises: {error}"
+        raise unreadable(FLOW, response, why, keep_body=False) from None
 
 
 def read_all(response: httpx2.Response, kind: type[T], member: str) -> list[T]:

@@ -7,22 +7,18 @@ from typing import Any, TypeVar, cast
 import httpx2
 import msgspec
 
+from failwell.apis import answers
 from failwell.apis.ionworks.client.records import Page
 from failwell.apis.ionworks.contract import IONWORKS
 from failwell.errors import FailwellError
-from failwell.model import BODY_LIMIT, Failure, Kind, Outcome, read_json
+from failwell.model import read_json
 
 T = TypeVar("T")
-
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read(response: httpx2.Response, cls: type[T]) -> T:
     """The record. Raises `IonworksError` for what is none."""
-    try:
-        return msgspec.json.decode(response.content, type=cls)
-    except _BROKEN as error:
-        raise unreadable(response, f"a {getattr(cls, '__name__', cls)}: {error}") from None
+    return answers.read(IONWORKS, response, cls)
 
 
 def page(response: httpx2.Response, cls: type[T], key: str = "items") -> Page[T]:
@@ -41,14 +37,4 @@ def page(response: httpx2.Response, cls: type[T], key: str = "items") -> Page[T]
 
 def unreadable(response: httpx2.Response, what: str) -> FailwellError:
     """The exception for a success that is not what was promised."""
-    return IONWORKS.error(
-        Failure(
-            kind=Kind.BAD_RESPONSE,
-            status=response.status_code,
-            message=f"The answer is not {what}",
-            request_id=response.headers.get(IONWORKS.request_ids.header),
-            outcome=None if response.request.method == "GET" else Outcome.APPLIED,
-            api=IONWORKS.name,
-            body=response.content[:BODY_LIMIT],
-        )
-    )
+    return answers.unreadable(IONWORKS, response, f"is not {what}")

@@ -23,6 +23,7 @@ from failwell.apis.ionworks.contract import (
     RETRY,
     TIMEOUT,
 )
+from failwell.apis.keys import sendable
 from failwell.contract import Policy
 from failwell.errors import InvalidRequestError
 
@@ -73,7 +74,7 @@ def settings(
     both = {**arguments, "policy": patient(policy, max_retries), "hooks": hooks}
     headers = {**arguments.get("headers", {}), **_credential(api_key, token)}
     if organization:
-        headers[ORGANIZATION_HEADER] = _clean("organization_id", organization)
+        headers[ORGANIZATION_HEADER] = sendable(organization, "organization_id")
     return Settings(
         api_url=url,
         project_id=project_id or _project(),
@@ -107,20 +108,14 @@ def _credential(api_key: str | None, token: str | None) -> dict[str, str]:
     if not api_key and not token:
         api_key, token = os.environ.get(KEY_VARIABLE), os.environ.get(TOKEN_VARIABLE)
     if token:
-        return {"Authorization": f"Bearer {_clean('token', token)}"}
+        return {"Authorization": f"Bearer {sendable(token, 'token')}"}
     if api_key:
-        return {API_KEY_HEADER: _clean("API key", api_key)}
+        return {API_KEY_HEADER: sendable(api_key)}
     raise InvalidRequestError.of(
         f"There is no API key: give api_key= (or token=), or set {KEY_VARIABLE} "
         f"(or {TOKEN_VARIABLE})",
         advice="Make a key in your Ionworks account settings.",
     )
-
-
-def _clean(what: str, value: str) -> str:
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise InvalidRequestError.of(f"The {what} holds characters that cannot be in a header")
-    return value
 
 
 def _project() -> str | None:

@@ -6,24 +6,21 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
-import msgspec
 
 from failwell.apis.flow import AsyncClient, FlowError
 from failwell.apis.flow.client.async_resources import AsyncSample
 from failwell.apis.flow.exceptions import ValidationError
-from failwell.model import Outcome
 from failwell.sandbox.demo.line import POLICY, Worker, data
 from failwell.sandbox.demo.story import Item, Stage, heard
+from failwell.sandbox.demo.task import Task
 
-T = TypeVar("T")
-
-_SENDS = 5
+_LOGINS = 10
 _CHUNK = 12_000
 _PIPELINE = "Read-Trimming"
 _ABOUT: dict[str, Any] = {"sample_type": "RNA-Seq", "organism": "Hs"}
@@ -67,7 +64,7 @@ class Samples:
 
 async def _logged_in(client: AsyncClient, account: dict[str, str]) -> None:
     """One more session does no harm, so that what became of the first does not matter."""
-    for left in reversed(range(_SENDS)):
+    for left in reversed(range(_LOGINS)):
         try:
             await client.login(account["username"], account["password"])
         except FlowError:
@@ -77,32 +74,7 @@ async def _logged_in(client: AsyncClient, account: dict[str, str]) -> None:
             return
 
 
-class _Task(msgspec.Struct, frozen=True):
-    """One piece of work, by which client it is done, and where it is shown."""
-
-    client: AsyncClient
-    item: Item
-    stage: Stage
-
-    async def keyed(
-        self,
-        step: str,
-        send: Callable[[], Awaitable[T]],
-        read: Callable[[Any], Awaitable[T]],
-    ) -> T:
-        """What a write gives. Where its outcome is unknown it is settled by its key, and the same
-        is `read` of its record."""
-        with self.stage.calling(self.item, step) as call:
-            try:
-                return await send()
-            except FlowError as error:
-                if error.outcome not in (Outcome.UNKNOWN, Outcome.APPLIED):
-                    raise
-                settled = await self.client.settle(error)
-                if settled.response is None:
-                    raise
-                call.saved = "settling"
-                return await read(settled.record["id"])
+_Task = Task[AsyncClient]
 
 
 async def _look_at(task: _Task, path: Path) -> None:
@@ -118,10 +90,11 @@ async def _look_at(task: _Task, path: Path) -> None:
     execution = await task.keyed(
         "ordering the run",
         lambda: client.run_pipeline(_PIPELINE, samples=[sample]),
-        client.get_execution,
+        client.settle,
+        lambda record: client.get_execution(record["id"]),
     )
     item.told("executions", execution.id)
-    with task.stage.calling(item, "running"):
+    with task.calling("running"):
         await client.wait(execution, timeout=60)
     item.result, item.state = await _reported(task, execution.id, path.parent), "looked at"
 
@@ -130,27 +103,21 @@ async def _uploaded(task: _Task, path: Path) -> AsyncSample:
     """The sample of a file. An upload that broke off goes on where it was, and a chunk that comes
     twice is taken once, so that the same call may be made again."""
     client, name = task.client, task.item.name
-    with task.stage.calling(task.item, "uploading") as call:
-        for left in reversed(range(_SENDS)):
-            try:
-                return await client.upload_sample(
-                    name, path, chunk_size=_CHUNK, progress=False, **_ABOUT
-                )
-            except ValidationError:
-                raise
-            except FlowError:
-                if not left:
-                    raise
-                call.saved = "going on with it"
-                made = await client.search_samples(name=name, owned=True)
-                if made:
-                    return made[0]
-    raise AssertionError("the last of the sends has raised")
+
+    async def there() -> AsyncSample | None:
+        return next(iter(await client.search_samples(name=name, owned=True)), None)
+
+    return await task.named(
+        "uploading",
+        lambda: client.upload_sample(name, path, chunk_size=_CHUNK, progress=False, **_ABOUT),
+        there,
+        final=ValidationError,
+    )
 
 
 async def _reported(task: _Task, execution: int, folder: Path) -> str:
     """What the pipeline's report says of the reads that it kept."""
-    with task.stage.calling(task.item, "fetching the report"):
+    with task.calling("fetching the report"):
         outputs = await task.client.get_outputs(execution)
         report = next(one for one in outputs if one.filename.endswith(".fastqc.json"))
         path = folder / f"{task.item.name}.json"

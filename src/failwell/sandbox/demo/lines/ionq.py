@@ -1,8 +1,7 @@
-"""Circuits to be run: each is submitted as a job, waited for, and its most probable outcome read."""
+"""Circuits to be run: each is submitted as a job, waited for, and its likeliest outcome read."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,21 +11,18 @@ import httpx2
 
 from failwell.apis.ionq import (
     IonQClient,
-    IonQError,
     JobFailedError,
     aiter_jobs,
     async_wait_for_job,
     create_job,
     get_job_probabilities,
 )
-from failwell.model import Outcome
 from failwell.sandbox.demo.line import POLICY, Worker, data
-from failwell.sandbox.demo.story import Call, Item, Stage, heard
+from failwell.sandbox.demo.story import Item, Stage, heard
+from failwell.sandbox.demo.task import Task
 
-_SUBMISSIONS = 5
-_LOOKS = 3
-_BETWEEN = 0.5
-"""How often, and after how many seconds, a job whose fate is unknown is looked for."""
+_MARK = "circuit"
+"""The key of a job's metadata that says which circuit it is for."""
 
 
 class Circuits:
@@ -57,54 +53,42 @@ class Circuits:
         ) as client:
 
             async def work(item: Item) -> None:
-                await _run(client, self._jobs[item.name], item, stage)
+                await _run(_Task(client, item, stage), self._jobs[item.name])
 
             yield work
 
 
-async def _run(client: IonQClient, body: dict[str, Any], item: Item, stage: Stage) -> None:
-    job = await _submitted(client, body, item, stage)
+_Task = Task[IonQClient]
+
+
+async def _run(task: _Task, body: dict[str, Any]) -> None:
+    client, item = task.client, task.item
+    job = await task.unnamed(
+        "submitting", lambda: _submitted(client, body), lambda: _listed(client, item.name)
+    )
     item.told("jobs", job)
     try:
-        with stage.calling(item, "running"):
+        with task.calling("running"):
             await async_wait_for_job(client, job, poll_interval=0.3, timeout=60)
     except JobFailedError as error:
-        item.refused, item.state = f"{error.code}: {error.message}", "refused"
+        item.refused, item.state = error.message.partition(" failed: ")[2], "refused"
         return
-    with stage.calling(item, "reading"):
+    with task.calling("reading"):
         found = await get_job_probabilities.asyncio(job, client=client)
     item.result, item.state = _likeliest(found), "run"
 
 
-async def _submitted(client: IonQClient, body: dict[str, Any], item: Item, stage: Stage) -> str:
-    """The id of the job. IonQ has no idempotency keys: one whose fate is unknown is looked for in
-    the list of jobs, again and again, and submitted anew only where it does not turn up. That last
-    step is the caller's own to decide, for IonQ does not say when a request that was lost is lost
-    for good; in the sandbox it is, seconds later."""
-    mark = {"circuit": item.name}
-    for left in reversed(range(_SUBMISSIONS)):
-        try:
-            with stage.calling(item, "submitting") as call:
-                return await _once(client, {**body, "metadata": mark}, call)
-        except IonQError as error:
-            if error.outcome is not Outcome.UNKNOWN or not left:
-                raise
-    raise AssertionError("the last submission has raised")
+async def _submitted(client: IonQClient, body: dict[str, Any]) -> str:
+    marked = {**body, "metadata": {_MARK: body["name"]}}
+    return (await create_job.asyncio(client=client, body=marked)).id
 
 
-async def _once(client: IonQClient, body: dict[str, Any], call: Call) -> str:
-    try:
-        return (await create_job.asyncio(client=client, body=body)).id
-    except IonQError as error:
-        if error.outcome not in (Outcome.UNKNOWN, Outcome.APPLIED):
-            raise
-        for _ in range(_LOOKS):
-            await asyncio.sleep(_BETWEEN)
-            async for job in aiter_jobs(client):
-                if (job.metadata or {}).get("circuit") == body["metadata"]["circuit"]:
-                    call.saved = "a look at the list"
-                    return job.id
-        raise
+async def _listed(client: IonQClient, name: str) -> str | None:
+    """The id of the job of this circuit, where the list of jobs shows it."""
+    async for job in aiter_jobs(client):
+        if (job.metadata or {}).get(_MARK) == name:
+            return job.id
+    return None
 
 
 def _likeliest(probabilities: Mapping[str, float]) -> str:

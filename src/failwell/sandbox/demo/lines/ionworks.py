@@ -6,29 +6,20 @@ Each piece of work is an order in JSON: with a time series (CSV) or a protocol (
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
-import msgspec
 
-from failwell.apis.ionworks import AsyncIonworks, IonworksError
+from failwell.apis.ionworks import AsyncIonworks
 from failwell.errors import JobFailedError
-from failwell.model import Outcome
 from failwell.sandbox.demo.line import POLICY, Worker, data
-from failwell.sandbox.demo.story import Call, Item, Stage, heard
-
-T = TypeVar("T")
-
-_SENDS = 5
-_LOOKS = 3
-_BETWEEN = 0.5
-"""How often, and after how many seconds, a write whose fate is unknown is looked for."""
+from failwell.sandbox.demo.story import Item, Stage, heard
+from failwell.sandbox.demo.task import Task
 
 _WAIT: dict[str, Any] = {"timeout": 60.0, "poll_interval": 0.3, "verbose": False}
 
@@ -68,65 +59,7 @@ class Cells:
             yield work
 
 
-class _Task(msgspec.Struct, frozen=True):
-    """One piece of work, by which client it is done, and where it is shown."""
-
-    client: AsyncIonworks
-    item: Item
-    stage: Stage
-
-    async def named(self, step: str, create_or_get: Callable[[], Awaitable[T]]) -> T:
-        """What a `create_or_get` gives. It may be asked for again, whatever became of the first:
-        Ionworks has one record of a name."""
-        with self.stage.calling(self.item, step) as call:
-            for left in reversed(range(_SENDS)):
-                try:
-                    return await create_or_get()
-                except IonworksError as error:
-                    if not left or _is_certain(error):
-                        raise
-                    call.saved = "create_or_get"
-            raise AssertionError("the last of the sends has raised")
-
-    async def unnamed(
-        self,
-        step: str,
-        send: Callable[[], Awaitable[T]],
-        look: Callable[[], Awaitable[T | None]],
-    ) -> T:
-        """What a write without a name gives. Where its fate is unknown, `look` looks for what it
-        has made, again and again; it is sent anew only where that does not turn up. Ionworks does
-        not say when a request that was lost is lost for good, so this is the caller's to decide; in
-        the sandbox it is, seconds later."""
-        for left in reversed(range(_SENDS)):
-            try:
-                with self.stage.calling(self.item, step) as call:
-                    return await _sent(send, look, call)
-            except IonworksError as error:
-                if not left or _is_certain(error):
-                    raise
-        raise AssertionError("the last of the sends has raised")
-
-
-async def _sent(
-    send: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]], call: Call
-) -> T:
-    try:
-        return await send()
-    except IonworksError as error:
-        if _is_certain(error):
-            raise
-        for _ in range(_LOOKS):
-            await asyncio.sleep(_BETWEEN)
-            found = await look()
-            if found is not None:
-                call.saved = "a look at the list"
-                return found
-        raise
-
-
-def _is_certain(error: IonworksError) -> bool:
-    return error.outcome not in (Outcome.UNKNOWN, Outcome.APPLIED)
+_Task = Task[AsyncIonworks]
 
 
 async def _carry_out(task: _Task, path: Path) -> None:
@@ -138,9 +71,7 @@ async def _carry_out(task: _Task, path: Path) -> None:
         else:
             measured = await _measured(task, order, path.with_suffix(".csv"))
             result = await _fitted(task, order["elements"], measured)
-    except (JobFailedError, IonworksError) as error:
-        if not isinstance(error, JobFailedError):
-            raise
+    except JobFailedError as error:
         task.item.refused, task.item.state = error.message.rstrip().splitlines()[-1], "refused"
     else:
         task.item.result, task.item.state = result, "done"
@@ -180,9 +111,9 @@ async def _fitted(task: _Task, elements: dict[str, Any], measurement: str) -> st
         "ordering the fit", lambda: client.pipeline.create(config, name=name), there
     )
     task.item.told("pipelines", pipeline.id)
-    with task.stage.calling(task.item, "fitting"):
+    with task.calling("fitting"):
         await client.pipeline.wait_for_completion(pipeline.id, **_WAIT)
-    with task.stage.calling(task.item, "reading"):
+    with task.calling("reading"):
         result = await client.pipeline.result(pipeline.id)
     found = result.result["parameter_values"]
     error = result.element_results["check"]["summary_stats"]["pulses"]["RMSE"]
@@ -207,7 +138,7 @@ async def _simulated(task: _Task, order: dict[str, Any], protocol: Path) -> str:
     simulation = await task.unnamed("submitting", submitted, there)
     assert simulation is not None
     item.told("simulations", simulation)
-    with task.stage.calling(item, "simulating"):
+    with task.calling("simulating"):
         done = await client.simulation.wait_for_completion(simulation, **_WAIT)
     metrics = done.metrics or {}
     out, into = metrics["Discharge capacity [A.h]"], metrics["Charge capacity [A.h]"]

@@ -5,7 +5,7 @@ A document that has a dataset of its name beside it starts from that.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,19 +17,16 @@ from failwell.apis.matcraft import (
     AsyncCampaign,
     AsyncMatCraftClient,
     Dataset,
-    MatCraftAPIError,
     Page,
     Results,
 )
 from failwell.apis.matcraft.exceptions import ValidationError
-from failwell.model import Outcome
 from failwell.sandbox.demo.line import POLICY, Worker, data
 from failwell.sandbox.demo.story import Item, Stage, heard
+from failwell.sandbox.demo.task import Task
 from failwell.settings import Governor, Limit
 
 T = TypeVar("T")
-
-_SENDS = 5
 
 _PER_MINUTE = 180
 _PACE = Governor(limits=(Limit(_PER_MINUTE // 30, 2.0),))
@@ -70,34 +67,7 @@ class Materials:
             yield work
 
 
-class _Task(msgspec.Struct, frozen=True):
-    """One piece of work, by which client it is done, and where it is shown."""
-
-    client: AsyncMatCraftClient
-    item: Item
-    stage: Stage
-
-    async def write(
-        self,
-        step: str,
-        send: Callable[[], Awaitable[T]],
-        look: Callable[[], Awaitable[T | None]],
-    ) -> T:
-        """What a write gives. Where its outcome is unknown, `look` says what is there by now; what
-        is not, is sent once more, for MatCraft refuses the second of one name."""
-        with self.stage.calling(self.item, step) as call:
-            for left in reversed(range(_SENDS)):
-                try:
-                    return await send()
-                except MatCraftAPIError as error:
-                    is_refused = error.outcome is Outcome.NOT_STARTED and not call.saved
-                    if is_refused or isinstance(error, ValidationError) or not left:
-                        raise
-                    call.saved = "a look at what is there"
-                    found = await look()
-                    if found is not None:
-                        return found
-            raise AssertionError("the last of the sends has raised")
+_Task = Task[AsyncMatCraftClient]
 
 
 async def _find(task: _Task, document: Path) -> None:
@@ -114,17 +84,17 @@ async def _results(task: _Task, document: Path) -> Results:
     """What the campaign of a document finds."""
     item, campaigns = task.item, task.client.campaigns
     rows = await _dataset(task, document.with_suffix(".csv"))
-    campaign = await task.write(
+    campaign = await task.named(
         "creating the campaign",
-        lambda: campaigns.create(document, dataset_id=rows and rows.id),
+        lambda: campaigns.create(document, dataset_id=rows.id if rows else None),
         lambda: _only(campaigns.list(name=item.name)),
     )
     item.told("campaigns", campaign.id)
-    await task.write("starting", campaign.start, lambda: _started(campaign))
+    await task.named("starting", campaign.start, lambda: _started(campaign))
     item.told("jobs", campaign.job_id)
-    with task.stage.calling(item, "searching"):
+    with task.calling("searching"):
         await campaign.wait(timeout=60)
-    with task.stage.calling(item, "reading"):
+    with task.calling("reading"):
         return await campaign.results()
 
 
@@ -133,7 +103,7 @@ async def _dataset(task: _Task, table: Path) -> Dataset | None:
     if not table.exists():
         return None
     datasets = task.client.datasets
-    made = await task.write(
+    made = await task.named(
         "uploading rows",
         lambda: datasets.create(table),
         lambda: _only(datasets.list(name=table.stem)),

@@ -12,10 +12,10 @@ import httpx2
 import msgspec
 
 from failwell.apis.toolpath import AsyncToolpath, Part, Program
-from failwell.errors import FailwellError, JobFailedError, UnprocessableError
-from failwell.model import Outcome
+from failwell.errors import JobFailedError, UnprocessableError
 from failwell.sandbox.demo.line import POLICY, Worker
-from failwell.sandbox.demo.story import Call, Item, Stage, heard, replayed
+from failwell.sandbox.demo.story import Item, Stage, heard, replayed
+from failwell.sandbox.demo.task import Task
 
 T = TypeVar("T", Part, Program)
 
@@ -57,7 +57,7 @@ class Parts:
         ) as toolpath:
 
             async def work(item: Item) -> None:
-                await _price(toolpath, paths[item.name], item, stage)
+                await _price(_Task(toolpath, item, stage), paths[item.name])
 
             yield work
 
@@ -67,19 +67,21 @@ async def _see_replay(response: httpx2.Response) -> None:
         replayed()
 
 
-async def _price(toolpath: AsyncToolpath, path: Path, item: Item, stage: Stage) -> None:
+_Task = Task[AsyncToolpath]
+
+
+async def _price(task: _Task, path: Path) -> None:
+    toolpath, item = task.client, task.item
     try:
-        part = await _made(toolpath, lambda: toolpath.parts.create(path), Part, item, stage)
+        part = await _made(task, lambda: toolpath.parts.create(path), Part)
         item.told("parts", part.id)
-        with stage.calling(item, "measuring"):
+        with task.calling("measuring"):
             part = await toolpath.parts.wait(part, timeout=60)
-        program = await _made(
-            toolpath, lambda: toolpath.programs.create(part), Program, item, stage
-        )
+        program = await _made(task, lambda: toolpath.programs.create(part), Program)
         item.told("programs", program.id)
-        with stage.calling(item, "planning"):
+        with task.calling("planning"):
             program = await toolpath.programs.wait(program, timeout=60)
-        with stage.calling(item, "estimating"):
+        with task.calling("estimating"):
             estimate = await toolpath.estimates.get(program, timeout=60)
     except (JobFailedError, UnprocessableError) as error:
         item.refused = error.message.partition(" failed: ")[2] or error.message
@@ -90,27 +92,11 @@ async def _price(toolpath: AsyncToolpath, path: Path, item: Item, stage: Stage) 
         item.state = "priced"
 
 
-async def _made(
-    toolpath: AsyncToolpath,
-    create: Callable[[], Awaitable[Any]],
-    cls: type[T],
-    item: Item,
-    stage: Stage,
-) -> T:
-    """The record of a write; where its outcome is unknown, it is settled, never sent anew."""
-    with stage.calling(item, f"creating the {cls.__name__.lower()}") as call:
-        try:
-            made: T = await create()
-        except FailwellError as error:
-            if error.outcome not in (Outcome.UNKNOWN, Outcome.APPLIED):
-                raise
-            made = await _settled(toolpath, error, cls, call)
-        return made
+async def _made(task: _Task, create: Callable[[], Awaitable[T]], cls: type[T]) -> T:
+    """The record of a write."""
 
+    async def read(record: Any) -> T:
+        return msgspec.convert(record["data"], cls)
 
-async def _settled(toolpath: AsyncToolpath, error: FailwellError, cls: type[T], call: Call) -> T:
-    settled = await toolpath.settle(error)
-    if settled.response is None:
-        raise error
-    call.saved = "settling"
-    return msgspec.convert(settled.record["data"], cls)
+    step = f"creating the {cls.__name__.lower()}"
+    return await task.keyed(step, create, task.client.settle, read)
