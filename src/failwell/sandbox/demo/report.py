@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
-from failwell.sandbox.demo.story import Item
+from failwell.sandbox.demo.story import Call, Item, Outage
 
 Weather = Literal["none", "default", "heavy"]
 
@@ -22,7 +23,8 @@ NAMES = {
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The pieces of work, and the books; `faults` are those that the sandbox injected and the
-    components that it stopped, `took` is in seconds."""
+    components that it stopped, `created` is what it really created, by API and kind; `took` is in
+    seconds."""
 
     items: tuple[Item, ...]
     weather: Weather
@@ -30,6 +32,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     lost: int
     took: float
+    outages: tuple[Outage, ...] = ()
+    created: Mapping[str, Mapping[str, int]] = {}
 
     @property
     def is_clean(self) -> bool:
@@ -39,16 +43,25 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def figures(self) -> dict[str, int]:
         """The summary, by name, in the order in which it is told."""
-        calls = [call for item in self.items for call in item.calls]
+        figures = totals(self.items)
         return {
             "files": len(self.items),
-            "calls": len(calls),
+            "calls": figures.pop("calls"),
             "faults": self.faults,
-            "retries": sum(item.retries for item in self.items),
-            "replays": sum(item.replays for item in self.items),
-            "tokens": sum(call.renewed for call in calls),
-            "waits": sum(call.queued > 0 for call in calls),
-            "surfaced": sum(len(item.surfaced) for item in self.items),
+            **figures,
             "duplicates": self.duplicates,
             "lost": self.lost,
         }
+
+
+def totals(items: Sequence[Item]) -> dict[str, int]:
+    """What is counted of pieces of work, by name."""
+    calls: list[Call] = [call for item in items for call in item.calls]
+    return {
+        "calls": len(calls),
+        "retries": sum(item.retries for item in items),
+        "replays": sum(item.replays for item in items),
+        "tokens": sum(call.renewed for call in calls),
+        "waits": sum(call.queued > 0 for call in calls),
+        "surfaced": sum(len(item.surfaced) for item in items),
+    }

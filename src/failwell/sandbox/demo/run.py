@@ -16,7 +16,7 @@ from failwell.errors import FailwellError
 from failwell.sandbox.demo.books import audit
 from failwell.sandbox.demo.line import WEATHER, Line, Worker
 from failwell.sandbox.demo.report import Report, Weather
-from failwell.sandbox.demo.story import Item, Stage, Watcher
+from failwell.sandbox.demo.story import Item, Outage, Stage, Watcher
 from failwell.sandbox.wire import HOST
 
 _SHARE = 3
@@ -31,7 +31,7 @@ async def run(lines: Sequence[Line], *, weather: Weather, seed: int, watch: Watc
         async with asyncio.TaskGroup() as group:
             for line in lines:
                 group.create_task(_work(line, apis[line.api], stage, controls, weather))
-        faults, created = 0, {}
+        took, faults, created = stage.now(), 0, {}
         for line in lines:
             used = (await controls.get(f"/sandbox/{line.api}/faults")).json()["used"]
             faults += sum(used.values()) + (weather != "none")
@@ -44,7 +44,9 @@ async def run(lines: Sequence[Line], *, weather: Weather, seed: int, watch: Watc
         faults=faults,
         duplicates=books.duplicates,
         lost=books.lost,
-        took=stage.now(),
+        took=took,
+        outages=tuple(stage.outages),
+        created=created,
     )
 
 
@@ -60,7 +62,7 @@ async def _work(
         for item in items:
             group.create_task(_one(item, worker, places, stage))
         if weather != "none":
-            group.create_task(_stop_and_start(line, items, controls))
+            group.create_task(_stop_and_start(line, items, stage, controls))
 
 
 async def _one(item: Item, worker: Worker, places: asyncio.Semaphore, stage: Stage) -> None:
@@ -72,14 +74,18 @@ async def _one(item: Item, worker: Worker, places: asyncio.Semaphore, stage: Sta
         stage.changed()
 
 
-async def _stop_and_start(line: Line, items: Sequence[Item], controls: httpx2.AsyncClient) -> None:
+async def _stop_and_start(
+    line: Line, items: Sequence[Item], stage: Stage, controls: httpx2.AsyncClient
+) -> None:
     """Stop the line's component when a share of its work is through, and start it again."""
     while sum(item.done or item.error is not None for item in items) < len(items) // _SHARE:
         await asyncio.sleep(0.02)
     component = f"/sandbox/{line.api}/components/{line.component}"
     (await controls.post(component, json={"state": "stopped"})).raise_for_status()
+    began = stage.now()
     await asyncio.sleep(line.away)
     (await controls.post(component, json={"state": "running"})).raise_for_status()
+    stage.outages.append(Outage(line.api, line.component, began, stage.now()))
 
 
 @asynccontextmanager

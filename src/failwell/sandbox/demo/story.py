@@ -78,16 +78,26 @@ class Item(msgspec.Struct):
         self.created.setdefault(kind, []).append(str(identifier))
 
 
+class Outage(msgspec.Struct, frozen=True):
+    """A component of a system was stopped, and started again."""
+
+    api: str
+    component: str
+    began: float
+    ended: float
+
+
 Watcher = Callable[[list[Item]], None]
 
 _now: ContextVar[tuple[Item, Call, float] | None] = ContextVar("failwell_show", default=None)
 
 
 class Stage:
-    """The run: its pieces of work, its clock, and who watches."""
+    """The run: its pieces of work, its outages, its clock, and who watches."""
 
     def __init__(self, watch: Watcher) -> None:
         self.items: list[Item] = []
+        self.outages: list[Outage] = []
         self.began = time.monotonic()
         self._watch = watch
 
