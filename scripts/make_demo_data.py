@@ -56,7 +56,9 @@ def pulses(chemistry: str, capacity: float, resistance_pct: float, seed: int) ->
     """A pulse test of a cell with these resistances (percent of the usual), with noise of 1 mV."""
     cell = circuit_of(quick_model(capacity, chemistry, resistance_pct))
     series, _ = simulate(cell, bind(parse(PULSES), {}))
-    noisy = series["Voltage [V]"] + np.random.default_rng(seed).normal(0, 1e-3, len(series[COLUMNS[0]]))
+    noisy = series["Voltage [V]"] + np.random.default_rng(seed).normal(
+        0, 1e-3, len(series[COLUMNS[0]])
+    )
     table = zip(*(series[name] for name in COLUMNS[:3]), noisy, strict=True)
     rows = (f"{time:g},{step:.0f},{amps:.4f},{volts:.4f}" for time, step, amps, volts in table)
     return "\n".join([",".join(COLUMNS), *rows]) + "\n"

@@ -10,18 +10,10 @@ import pytest
 
 import failwell
 from failwell import GENERIC, errors
-from failwell.contract import (
-    Code,
-    Contract,
-    Idempotency,
-    LookUp,
-    Options,
-    Policy,
-    RequestIds,
-    Retry,
-)
+from failwell.contract import Code, Contract, Idempotency, LookUp, RequestIds
 from failwell.dialects import Flat
 from failwell.model import Issue, Kind, Outcome
+from failwell.settings import Options, Policy, Retry
 from samples import CODES, OWN, post, request
 
 

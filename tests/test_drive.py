@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from failwell.actions import Action, Emit, Flow, Send, Update, Wait
-from failwell.contract import Retry
 from failwell.drive import AsyncStepped, Rim, Stepped, adrive, drive
 from failwell.events import Event, Recovered
 from failwell.flows.call import call
 from failwell.flows.story import Terms
+from failwell.settings import Retry
 from failwell.stores.memory import MemoryStore
 from failwell.stores.threaded import ThreadedStore
 from failwell.testing import Add, Clock, Script, answer, recorded

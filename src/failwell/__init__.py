@@ -7,17 +7,7 @@
 import typing as _typing
 
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import (
-    Code,
-    Contract,
-    Existing,
-    Idempotency,
-    LookUp,
-    Options,
-    Policy,
-    RequestIds,
-    Retry,
-)
+from failwell.contract import Code, Contract, Existing, Idempotency, LookUp, RequestIds
 from failwell.dialects.generic import GENERIC
 from failwell.errors import (
     APIConnectionError,
@@ -47,7 +37,7 @@ from failwell.errors import (
 )
 from failwell.flows.settle import Settled
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Todo
-from failwell.settings import Breaker, Budget, Governor, Limit
+from failwell.settings import Breaker, Budget, Governor, Limit, Options, Policy, Retry
 from failwell.tokens import RefreshError, Token
 
 if _typing.TYPE_CHECKING:

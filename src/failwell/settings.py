@@ -1,12 +1,14 @@
-"""The frozen settings of the policies that are shared by all calls to one origin: how much may be
+"""The frozen settings of a client: when to send again, how long a call may last, how much may be
 retried, when to stop asking a service that is down, and how to stay inside a quota."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
+
+Jitter = Literal["full", "equal", "ten_percent"]
 
 
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -106,3 +108,101 @@ class Governor(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _require_positive(self, "lease")
+
+
+def _check_deadline(deadline: float | None) -> None:
+    """Raises `ValueError` unless the deadline is None or a positive, finite number of seconds."""
+    if deadline is not None:
+        require(math.isfinite(deadline) and deadline > 0, "deadline", deadline, "above 0 seconds")
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """When and how often to send again; times in seconds.
+
+    The wait before retry n (from 0) is `base` doubled n times, at most `cap`, with `jitter`;
+    `fast_base` takes the place of `base` where nothing was sent. A `Retry-After` is a floor under
+    it; one past `max_wait` is not waited for where there is no deadline.
+
+    Raises `ValueError` for a setting that is out of range.
+    """
+
+    max_retries: int = 5
+    base: float = 1.0
+    cap: float = 60.0
+    jitter: Jitter | None = "full"
+    fast_base: float = 0.05
+    max_wait: float = 120.0
+
+    def __post_init__(self) -> None:
+        require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
+        for name in ("base", "cap", "fast_base", "max_wait"):
+            value = getattr(self, name)
+            require(math.isfinite(value) and value >= 0, name, value, "0 or more seconds")
+        known = ("full", "equal", "ten_percent", None)
+        require(self.jitter in known, "jitter", self.jitter, f"one of {known}")
+
+
+_USUAL = Retry()
+"""What a policy that was given no `retry` has; known by its identity, for to ask for these very
+figures is a choice, too."""
+
+
+class Publishing(Protocol):
+    """Whoever has a retry rule of its own: a `failwell.Contract`."""
+
+    @property
+    def retry(self) -> Retry | None: ...
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a client lives with failure. `None` turns a part off; `deadline` is in seconds and
+    bounds a whole call, its attempts and its waits together. Budget, breaker and governor are
+    shared by all who call the same origin with the same credential. Where no `retry` is given,
+    the contract's published one holds, if it has one."""
+
+    retry: Retry | None = _USUAL
+    deadline: float | None = None
+    budget: Budget | None = Budget()
+    breaker: Breaker | None = Breaker()
+    governor: Governor | None = Governor()
+
+    def __post_init__(self) -> None:
+        _check_deadline(self.deadline)
+
+    def under(self, contract: Publishing) -> Policy:
+        """This policy for an API whose own retry rule stands where no other was asked for."""
+        if self.retry is not _USUAL or contract.retry is None:
+            return self
+        return msgspec.structs.replace(self, retry=contract.retry)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """One call's own settings; what is left out stays as the client has it.
+
+    `expect="json"` says that a success must be JSON; "any" says that it need not.
+    `get_existing` answers a 409 that names the record which is there already with that record,
+    where it holds what was sent. `name` is what the caller calls this write in a `run` of its own.
+    """
+
+    idempotency_key: str | None = None
+    deadline: float | msgspec.UnsetType | None = msgspec.UNSET
+    retry: Retry | msgspec.UnsetType | None = msgspec.UNSET
+    expect: Literal["json", "any"] | None = None
+    get_existing: bool | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.deadline is not msgspec.UNSET:
+            _check_deadline(self.deadline)
+
+    def over(self, other: Options) -> Options:
+        """These options, with what they leave out filled in from `other`."""
+        unset, key = msgspec.UNSET, self.idempotency_key
+        return Options(
+            idempotency_key=other.idempotency_key if key is None else key,
+            deadline=other.deadline if self.deadline is unset else self.deadline,
+            retry=other.retry if self.retry is unset else self.retry,
+            expect=self.expect or other.expect,
+            get_existing=other.get_existing if self.get_existing is None else self.get_existing,
+            name=other.name if self.name is None else self.name,
+        )

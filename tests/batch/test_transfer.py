@@ -16,9 +16,9 @@ from starlette.routing import Route, Router
 
 import failwell
 from failwell.batch import OffsetForm, adownload, aupload, download, upload
-from failwell.contract import Policy, Retry
 from failwell.errors import FailwellError, InvalidRequestError, NotFoundError
 from failwell.sandbox.wire import WIRE, running
+from failwell.settings import Policy, Retry
 
 CONTENT = random.Random(1).randbytes(600_000)
 QUICK = Policy(retry=Retry(max_retries=2, base=0.0, fast_base=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+import failwell
 from failwell.cli import render
+from failwell.model import Failure, Kind, Outcome
 from failwell.sandbox.demo import Report
 from failwell.sandbox.demo.books import Audit, audit
 from failwell.sandbox.demo.lines.toolpath import Parts
 from failwell.sandbox.demo.page import page
-from failwell.sandbox.demo.story import Call, Item, Try
+from failwell.sandbox.demo.story import Call, Item, Stage, Try
+from failwell.sandbox.demo.task import Task
 
 DATA = Path(str(files("failwell.sandbox") / "data"))
 GOOD, OTHER, REFUSED = "standoff_spacer", "t_slot_nut", "formed_sheet"
@@ -31,9 +35,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The verb, as a process without a terminal."""
+    """The verb at Toolpath, as a process without a terminal."""
+    return everywhere("--only", "toolpath", *arguments)
+
+
+def everywhere(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The verb at all systems, as a process without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "failwell", "demo", "--only", "toolpath", *arguments],
+        [sys.executable, "-m", "failwell", "demo", *arguments],
         capture_output=True,
         text=True,
         timeout=90,
@@ -52,7 +61,11 @@ def test_fair_weather(folder: Path) -> None:
     done = demo("--plain", "--faults", "none", "--files", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
     told = summary(done.stdout)
-    assert {name: count for name, count in told.items() if count} == {"files": 3, "calls": 14, "surfaced": 1}
+    assert {name: count for name, count in told.items() if count} == {
+        "files": 3,
+        "calls": 14,
+        "surfaced": 1,
+    }
     assert list(told)[-2:] == ["duplicates", "lost"]
     for name in (GOOD, OTHER):
         priced = rf"^Toolpath +{name} +priced .*\$\d+\.\d\d, \d+:\d\d min *$"
@@ -70,6 +83,56 @@ def test_bad_weather(folder: Path) -> None:
     assert told["retries"] > 0
     assert (told["duplicates"], told["lost"]) == (0, 0)
     assert "with a part stopped for a while" in done.stdout
+
+
+RESULTS = {
+    "Toolpath": (18, r"angle_bracket +priced .*\$"),
+    "IonQ": (10, "grover_search +run .*101, 94.5%"),
+    "Flow": (5, "liver +looked at .*300 reads, 45% GC"),
+    "Ionworks": (5, "nmc_pulses +done .*36.0 and 18.0 mΩ"),
+    "MatCraft": (5, "heat_treatment +found .*hardness 189"),
+}
+"""How many files there are at each system, and what comes of one of them."""
+
+REFUSED_AT = {
+    "formed_sheet": "the part is a surface without a solid",
+    "too_many_qubits": "The circuit has 34 qubits, simulator has 29",
+    "short_quality": "Read 84 (from line 333): it has 76 bases and 40 qualities",
+    "empty_volume": "ZeroDivisionError: float division by zero",
+    "mistaken_kiln": "mistakes at domain, parameters[0].bounds",
+}
+"""What is refused, and why."""
+
+
+def check_results(output: str) -> None:
+    """Every system's work is there, with its results, and what was refused, with its reason."""
+    for system, (count, result) in RESULTS.items():
+        assert len(set(re.findall(rf"^{system} +(\S+)", output, re.MULTILINE))) == count
+        assert re.search(rf"^{system} +{result}", output, re.MULTILINE), system
+    for name, reason in REFUSED_AT.items():
+        assert f"{name}: {reason}" in output
+
+
+def test_fair_weather_everywhere() -> None:
+    """All five systems without faults: each does its work, and refuses what it should."""
+    done = everywhere("--plain", "--faults", "none")
+    assert (done.returncode, done.stderr) == (0, "")
+    check_results(done.stdout)
+    told = summary(done.stdout)
+    assert told["files"] == sum(count for count, _ in RESULTS.values())
+    assert told["waits"] > 0
+    assert told["surfaced"] == 6
+    assert [told[name] for name in ("faults", "replays", "duplicates", "lost")] == [0] * 4
+
+
+def test_bad_weather_everywhere() -> None:
+    """All five with faults, each with a part stopped: the same results, and the books are right."""
+    done = everywhere("--plain", "--seed", "3")
+    assert done.returncode == 0, done.stdout
+    check_results(done.stdout)
+    told = summary(done.stdout)
+    assert min(told[name] for name in ("faults", "retries", "tokens", "waits", "surfaced")) > 0
+    assert (told["duplicates"], told["lost"]) == (0, 0)
 
 
 @pytest.mark.parametrize("where", ["empty", "missing"])
@@ -145,6 +208,45 @@ def test_the_status_tells_the_truth(
     assert render.demo(report) == status
     told = summary(capsys.readouterr().out)
     assert (told["duplicates"], told["lost"], told["faults"]) == (duplicates, lost, 4)
+
+
+class Unanswered(failwell.APIConnectionError):
+    """A write whose answer was lost."""
+
+
+async def lost() -> str:
+    raise Unanswered(Failure(kind=Kind.CONNECTION, message="lost", outcome=Outcome.UNKNOWN))
+
+
+def test_a_write_without_a_name_is_looked_for() -> None:
+    """What turns up is taken for it, and nothing is sent a second time."""
+    item = Item("ionq", "bell")
+    task = Task(None, item, Stage(lambda _: None))
+
+    async def there() -> str:
+        return "job-1"
+
+    assert asyncio.run(task.unnamed("submitting", lost, there)) == "job-1"
+    assert [call.saved for call in item.calls] == ["a look at the list"]
+    assert item.surfaced == []
+
+
+def test_a_write_that_does_not_turn_up_is_sent_anew() -> None:
+    """After the looks; the error that a person had to decide about is kept."""
+    item = Item("ionq", "bell")
+    task = Task(None, item, Stage(lambda _: None))
+    sends = iter([lost, lost])
+
+    async def send() -> str:
+        one = next(sends, None)
+        return "job-2" if one is None else await one()
+
+    async def nothing() -> None:
+        return None
+
+    assert asyncio.run(task.unnamed("submitting", send, nothing)) == "job-2"
+    assert [call.failed for call in item.calls] == [True, True, False]
+    assert len(item.surfaced) == 2
 
 
 def test_the_page_tells_what_failed_and_what_saved_it() -> None:

@@ -82,6 +82,15 @@ def test_a_lost_answer_to_an_unkeyed_write_is_not_asked_for_again() -> None:
     assert caught.value.outcome == "unknown"
 
 
+def test_a_header_may_be_bytes() -> None:
+    """requests takes them; what fails then is told as ever, without the secret in them."""
+    with Server([LOST]) as server, session(server, contract=UNKEYED) as api:
+        with pytest.raises(failwell.APIConnectionError) as caught:
+            api.post("/jobs", headers={"Authorization": f"Bearer {TOKEN}".encode()})
+        assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in repr(caught.value.attempts)
+
+
 def test_a_key_that_is_honoured_makes_it_safe() -> None:
     """The same key goes with both attempts, and the write takes effect once."""
     with Server([LOST], honours_keys=True) as server, session(server) as api:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import failwell
-from failwell.contract import Policy, Retry
+from failwell.settings import Policy, Retry
 from faults.works import WORKS
 
 _PROGRAM = Path(__file__).parent / "works.py"

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from failwell import GENERIC, errors
 from failwell.actions import Emit, Send, Wait
-from failwell.contract import Code, Contract, LookUp, Retry
+from failwell.contract import Code, Contract, LookUp
 from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered
 from failwell.flows.account import KEPT_BODY
 from failwell.flows.call import broken_off, call
 from failwell.flows.story import Done, Terms
 from failwell.model import Fault, Kind, Outcome, Reply, Request
+from failwell.settings import Retry
 from failwell.testing import Clock, Played, Script, answer, play
 from samples import (
     LOOSE,

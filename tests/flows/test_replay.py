@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from failwell.actions import Emit, Send, Wait
-from failwell.contract import Code, Contract, Idempotency, Retry
+from failwell.contract import Code, Contract, Idempotency
 from failwell.dialects import Nested
 from failwell.errors import ConflictError, FailwellError
 from failwell.events import Recovered
@@ -16,6 +16,7 @@ from failwell.flows.call import call
 from failwell.flows.settle import settle
 from failwell.flows.story import Done, Terms
 from failwell.model import Outcome, Request, Response, Sent
+from failwell.settings import Retry
 from failwell.testing import Clock, Played, Script, answer, play
 from samples import html, lost, post
 

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from failwell import errors
-from failwell.contract import Contract, Retry
+from failwell.contract import Contract
 from failwell.flows.call import call
 from failwell.flows.settle import Settled, request_of, settle
 from failwell.flows.story import Terms
 from failwell.model import Outcome, Sent
 from failwell.policy.idempotency import why_not_again
+from failwell.settings import Retry
 from failwell.testing import Clock, Played, Script, answer, play
 from samples import LOOSE, OWN, URL, flat, html, listed, lost, own, post
 

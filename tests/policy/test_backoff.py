@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failwell.contract import Retry
 from failwell.policy.backoff import delay
+from failwell.settings import Retry
 
 ROLL = st.floats(0, 1, exclude_max=True)
 N = st.integers(0, 10_000)

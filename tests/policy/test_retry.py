@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failwell.contract import Retry
 from failwell.policy.retry import Again, Facts, Stop, decide
+from failwell.settings import Retry
 
 RETRY = Retry(jitter=None)
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from failwell.contract import Retry
 from failwell.errors import APIConnectionError, FailwellError, NotFoundError, RateLimitError
 from failwell.flows.saga import Finding, Keep, Pause, Settle, Terms, Undo, recover, roll_back
 from failwell.model import Failure, Kind, Outcome
 from failwell.policy import saga
 from failwell.policy.saga import Phase, Saga, Setback, State, Step
+from failwell.settings import Retry
 
 RETRY = Retry(max_retries=2, base=1.0, cap=10.0, jitter=None)
 TERMS = Terms(retry=RETRY, roll=lambda: 0.5)

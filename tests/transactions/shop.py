@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from failwell.actions import Change
-from failwell.contract import Retry
+from failwell.settings import Retry
 from failwell.stores.sqlite import SQLiteStore
 from failwell.transactions import transaction
 

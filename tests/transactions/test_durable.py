@@ -17,10 +17,10 @@ from starlette.routing import Route, Router
 
 import failwell
 from failwell.actions import Store
-from failwell.contract import Policy, Retry
 from failwell.errors import FailwellError, InvalidRequestError, RollbackError
 from failwell.model import Failure, Kind, Outcome
 from failwell.sandbox.wire import WIRE, running
+from failwell.settings import Policy, Retry
 from failwell.stores.memory import MemoryStore
 from failwell.stores.sqlite import SQLiteStore
 from failwell.testing import Clock

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import failwell
-from failwell.contract import Retry
 from failwell.errors import (
     APIConnectionError,
     InvalidRequestError,
@@ -20,6 +19,7 @@ from failwell.errors import (
     ServerError,
 )
 from failwell.model import Failure, Kind, Outcome, Todo
+from failwell.settings import Retry
 from failwell.transactions import TransactionalOperation, transaction
 
 QUICK = Retry(max_retries=2, base=0.0, fast_base=0.0)

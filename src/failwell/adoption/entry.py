@@ -9,8 +9,9 @@ from failwell.actions import AsyncStore, Store
 from failwell.adoption.ledger import Ledger
 from failwell.adoption.sdks import KNOWN, Known
 from failwell.adoption.summary import Adoption, AdoptionError, log
-from failwell.contract import Contract, Policy
+from failwell.contract import Contract
 from failwell.events import Hook
+from failwell.settings import Policy
 
 T = TypeVar("T")
 

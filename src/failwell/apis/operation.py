@@ -16,8 +16,8 @@ import msgspec
 from failwell.actions import Action, Wait
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.clients.waiting.look import alook, look
-from failwell.contract import Options
 from failwell.drive import adrive, drive
+from failwell.settings import Options
 
 T = TypeVar("T")
 

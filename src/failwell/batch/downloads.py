@@ -12,8 +12,8 @@ from failwell.batch.partial import Partial
 from failwell.batch.patience import Patience
 from failwell.batch.progress import Bar, bar
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Options
 from failwell.errors import APIError, FailwellError
+from failwell.settings import Options
 
 _ANY = {"failwell": Options(expect="any")}
 

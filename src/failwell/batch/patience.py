@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from failwell.contract import TRANSIENT, Retry
+from failwell.contract import TRANSIENT
 from failwell.errors import APIConnectionError, FailwellError
 from failwell.policy import backoff
+from failwell.settings import Retry
 
 
 class Patience:

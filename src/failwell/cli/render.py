@@ -158,7 +158,7 @@ def watching(*, plain: bool) -> Generator[Callable[[list[Item]], None]]:
         yield _lines()
         return
     with Live(console=console, refresh_per_second=12, transient=True) as live:
-        yield lambda items: live.update(_items(items))
+        yield lambda items: live.update(_under_way(items))
 
 
 def _lines() -> Callable[[list[Item]], None]:
@@ -173,6 +173,22 @@ def _lines() -> Callable[[list[Item]], None]:
                 print(f"{where} {item.state:<22} retries {item.retries}", flush=True)
 
     return show
+
+
+def _under_way(items: list[Item]) -> Table:
+    """How far each system's work is, and what is being done: it fits on a screen."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for api in dict.fromkeys(item.api for item in items):
+        own = [item for item in items if item.api == api]
+        ended = sum(item.done or item.error is not None for item in own)
+        retries = sum(item.retries for item in own)
+        told = f"{ended} of {len(own)}"
+        table.add_row(Text(NAMES[api], style="bold"), told, "", f"{retries} retries")
+        for item in own:
+            if item.calls and not (item.done or item.error):
+                state = Text(item.state, style="cyan")
+                table.add_row("", item.name, state, f"{item.retries or ''}")
+    return table
 
 
 def _items(items: list[Item]) -> Table:
@@ -252,7 +268,8 @@ def _moment(at: float) -> str:
 
 def demo(report: Report) -> int:
     """The table of cost and time and the summary line; the exit status."""
-    _report(Console(highlight=False, soft_wrap=True), report)
+    width = None if sys.stdout.isatty() else 120
+    _report(Console(highlight=False, soft_wrap=True, width=width), report)
     return 0 if report.is_clean else 1
 
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from failwell.actions import AsyncStore, Store
-from failwell.contract import Policy
 from failwell.flows.gate import Gate
+from failwell.settings import Policy
 from failwell.stores.fallback import AsyncFallbackStore, FallbackStore
 from failwell.stores.memory import MemoryStore
 

@@ -17,7 +17,7 @@ import msgspec
 from failwell.actions import AsyncStore, Store
 from failwell.clients import families, keys
 from failwell.clients.origin import gate_of, tenant_of
-from failwell.contract import Contract, Options, Policy
+from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import BadResponseError, FailwellError, InvalidRequestError
 from failwell.events import Hook
@@ -26,6 +26,7 @@ from failwell.hooks.logging import log
 from failwell.ids import minted
 from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response
 from failwell.policy import deadline
+from failwell.settings import Options, Policy
 
 DEFAULT = Policy()
 

@@ -6,13 +6,13 @@ import msgspec
 
 from failwell import redaction
 from failwell.actions import Emit, Flow, Update, Wait
-from failwell.contract import Retry
 from failwell.events import HeldBack
 from failwell.flows.gate import Enter, Gate, Leave, Pass, Stay
 from failwell.model import Fault, Kind, Reply, Request, Response
 from failwell.policy.evidence import Verdict
 from failwell.policy.governor import Ticket
 from failwell.quotas import Quota, parse_quotas
+from failwell.settings import Retry
 
 _LONGEST = Retry().max_wait
 

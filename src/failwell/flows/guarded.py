@@ -1,7 +1,8 @@
 """The policies around a call of which nothing is known but that it returns or raises.
 
 It is tried again where the exception proves that this is safe (a failwell error of a read, or of
-a write that did nothing), or where whoever guards it has named the exception.
+a write that did nothing), or where whoever guards it has named the exception; never after a
+failwell error of a write that may have taken effect.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import Any
 import msgspec
 
 from failwell.actions import Flow, Send, Update, Wait
-from failwell.contract import Retry
 from failwell.errors import CircuitOpenError, FailwellError, RateLimitError
 from failwell.flows.admission import Refusal, enter
 from failwell.flows.gate import Gate, Leave, Pass, Stay
 from failwell.model import Failure, Kind, Request
 from failwell.policy import deadline
 from failwell.policy.retry import Again, Facts, Stop, decide
+from failwell.settings import Retry
 
 _ILL = frozenset(
     {Kind.INTERNAL, Kind.UNAVAILABLE, Kind.GATEWAY, Kind.CONNECTION, Kind.TIMEOUT}
@@ -128,7 +129,7 @@ def _told(
 def _facts(terms: Guarding, error: Exception, made: int, now: float) -> Facts:
     return Facts(
         transient=isinstance(error, terms.on) or _may_pass(error),
-        repeatable=True,
+        repeatable=_is_harmless(error),
         rewindable=True,
         sent=True,
         retry_after=_retry_after(error),
@@ -138,11 +139,17 @@ def _facts(terms: Guarding, error: Exception, made: int, now: float) -> Facts:
     )
 
 
+def _is_harmless(error: Exception) -> bool:
+    """Whether nothing is done twice by calling again; of exceptions that are not failwell's their
+    author says so."""
+    outcome = error.outcome if isinstance(error, FailwellError) else None
+    return outcome is None or outcome.nothing_done
+
+
 def _may_pass(error: Exception) -> bool:
     if not isinstance(error, FailwellError):
         return False
-    is_harmless = error.outcome is None or error.outcome.nothing_done
-    return is_harmless and (error.kind in _ILL or error.kind is Kind.RATE_LIMITED)
+    return error.kind in _ILL or error.kind is Kind.RATE_LIMITED
 
 
 def _health(terms: Guarding, error: Exception) -> bool | None:

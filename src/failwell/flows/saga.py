@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from failwell.contract import Retry
 from failwell.model import Outcome
 from failwell.policy import saga as policy
 from failwell.policy.saga import Phase, Saga
+from failwell.settings import Retry
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from failwell.contract import Contract, Retry
+from failwell.contract import Contract
 from failwell.flows.account import attempt_of, with_differences
 from failwell.flows.existing import is_clash
 from failwell.flows.gate import Gate, Pass, Stay
@@ -16,6 +16,7 @@ from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Respo
 from failwell.policy import deadline, evidence
 from failwell.policy.evidence import Verdict
 from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
+from failwell.settings import Retry
 from failwell.tokens import RefreshError
 
 

@@ -11,11 +11,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from failwell.actions import AsyncStore, Send, Store
 from failwell.clients.origin import async_store, only_sync, opened, sync_store
-from failwell.contract import Policy
 from failwell.drive import Rim, adrive, drive
 from failwell.flows.gate import CALM, Enter, Gate
 from failwell.flows.guarded import Guarding, Try, guarded
 from failwell.policy import deadline
+from failwell.settings import Policy
 from failwell.stores.memory import MemoryStore
 
 P = ParamSpec("P")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from failwell.contract import Retry
+from failwell.settings import Retry
 
 
 def delay(retry: Retry, n: int, roll: float, *, sent: bool = True) -> float:

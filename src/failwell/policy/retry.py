@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from failwell.contract import Retry
 from failwell.policy import backoff
+from failwell.settings import Retry
 
 
 class Again(msgspec.Struct, frozen=True):

@@ -22,10 +22,11 @@ from typing import Literal
 import msgspec
 
 from failwell import redaction
-from failwell.contract import IDEMPOTENT, Retry
+from failwell.contract import IDEMPOTENT
 from failwell.errors import FailwellError
 from failwell.model import Kind, Outcome
 from failwell.policy import backoff
+from failwell.settings import Retry
 
 
 class State(StrEnum):

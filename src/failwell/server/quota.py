@@ -55,7 +55,8 @@ class Quota:
 
     def slot(self, caller: str) -> str:
         """Where the counts of a caller are kept."""
-        return msgspec.json.encode(("quota", caller, self._route)).decode()
+        said = ("quota", self._contract.name, caller, self._route)
+        return msgspec.json.encode(said).decode()
 
     def spend(self, cost: int = 1) -> Spend:
         """So many requests, as a change of those counts."""

@@ -11,12 +11,12 @@ import msgspec
 
 from failwell import redaction
 from failwell.actions import StoreError
-from failwell.contract import Retry
 from failwell.errors import InvalidRequestError, RollbackError
 from failwell.flows import saga as flow
-from failwell.model import Todo
+from failwell.model import Outcome, Todo
 from failwell.policy import saga as policy
 from failwell.policy.saga import Phase, Saga, State
+from failwell.settings import Retry
 from failwell.transactions.durable import Durable
 from failwell.transactions.ledger import Ledger
 from failwell.transactions.work import Work
@@ -67,7 +67,7 @@ class Course:
     def succeed(self, number: int) -> None:
         """The step took effect. Raises `InvalidRequestError` where its result is of no use."""
         with self._lock:
-            self.saga = policy.succeed(self.saga, number)
+            self.saga = _after(self.saga, number, self.works[number].made)
             self.keep()
         flaw = self.works[number].flaw
         if flaw is not None:
@@ -142,6 +142,15 @@ class Course:
 
 
 _ENDED = (State.UNDONE, State.NOTHING)
+
+
+def _after(saga: Saga, number: int, made: bool | None) -> Saga:
+    """The saga after a step that went well. What was there before it is not undone with it."""
+    if made is False:
+        return policy.fail(saga, number, Outcome.NOT_STARTED, "Its record was there before")
+    if made is None and not saga.steps[number].irreversible:
+        return policy.fail(saga, number, Outcome.UNKNOWN, "Its record may have been there before")
+    return policy.succeed(saga, number)
 
 
 def _todo(work: Work, step: policy.Step) -> Todo:

@@ -10,7 +10,6 @@ import msgspec
 
 from failwell import redaction
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Options
 from failwell.errors import APIConnectionError, InvalidRequestError
 from failwell.flows.saga import Finding
 from failwell.flows.settle import Settled
@@ -18,6 +17,7 @@ from failwell.ids import minted
 from failwell.model import Failure, Kind, Outcome, Sent, read_json
 from failwell.model import Request as Asked
 from failwell.policy.saga import Step
+from failwell.settings import Options
 from failwell.transactions.declared import Function, Request
 from failwell.transactions.work import APPLIED, KEY, MISSING
 
@@ -48,6 +48,8 @@ class World(msgspec.Struct, frozen=True):
 
 class Durable:
     """The work of a written step."""
+
+    made = True
 
     def __init__(self, written: Written, step: Step, world: World) -> None:
         self.written = written

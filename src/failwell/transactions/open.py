@@ -10,10 +10,10 @@ from typing import Any
 
 from failwell.actions import Store
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Retry
 from failwell.errors import InvalidRequestError
 from failwell.places import encoded, here, place_of
 from failwell.policy.saga import Saga, Step
+from failwell.settings import Retry
 from failwell.transactions.active import AsyncTransaction, Planner, Transaction
 from failwell.transactions.course import Course
 from failwell.transactions.declared import Declared, Function, Request

@@ -12,13 +12,13 @@ import msgspec
 
 from failwell.actions import Store, StoreError
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Retry
 from failwell.errors import InvalidRequestError
 from failwell.flows import saga as flow
 from failwell.ids import minted
 from failwell.model import Todo
 from failwell.places import Finder
 from failwell.policy.saga import Phase
+from failwell.settings import Retry
 from failwell.transactions import record
 from failwell.transactions.course import Course
 from failwell.transactions.declared import Function, Request
@@ -57,13 +57,14 @@ def recover(
 
     Steps are looked for in the modules `apps` (and those inside them) alone; `client` sends
     declared requests. A transaction that is held by a process is left to it, unless its lease runs
-    out within `wait` seconds. Two recoveries at once share the work and repeat none of it.
+    out within `wait` seconds. Two recoveries at once share the work and repeat none of it. An
+    async client is closed at the end: its connections belong to a loop that ends here.
 
     Raises `StoreError` where the store cannot be used.
     """
     world = World(Finder(apps), client)
     ends = time.monotonic() + wait
-    with _using(store) as where, _waiter() as wait_for:
+    with _using(store) as where, _waiter(client) as wait_for:
         recoverer = _Recoverer(where, world, retry, lease, wait_for)
         names = where.update(record.INDEX, record.Names())
         found = (recoverer.one(name, ends) for name in names)
@@ -175,9 +176,9 @@ def _using(store: Store | str) -> Generator[Store]:
 
 
 @contextmanager
-def _waiter() -> Generator[Callable[[Any], Any]]:
+def _waiter(client: Client | AsyncClient | None) -> Generator[Callable[[Any], Any]]:
     """Waits for what async steps return, all in one event loop, which their clients may keep to;
-    there is none as long as nobody needs it."""
+    there is none as long as nobody needs it. An async `client` is closed with it."""
     import asyncio
 
     runners: list[asyncio.Runner] = []
@@ -193,6 +194,8 @@ def _waiter() -> Generator[Callable[[Any], Any]]:
         yield wait_for
     finally:
         for runner in runners:
+            if isinstance(client, AsyncClient):
+                runner.run(client.aclose())
             runner.close()
 
 

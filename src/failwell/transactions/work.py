@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from failwell.clients.creating import Got
 from failwell.flows.saga import Finding
 from failwell.model import Outcome
 from failwell.policy.saga import Step
@@ -24,6 +25,11 @@ class Work(Protocol):
     @property
     def result(self) -> Any:
         """What the step gave, as its undo gets it; None as long as that is not known."""
+        ...
+
+    @property
+    def made(self) -> bool | None:
+        """Whether the result is the step's own doing; None where nobody can tell."""
         ...
 
     @property
@@ -81,6 +87,11 @@ class Calling:
         self._look_up = look_up
         self.step = step
         self.result: Any = None
+
+    @property
+    def made(self) -> bool | None:
+        """Whether the result is the step's own doing, which `create_or_get` tells."""
+        return self.result.created if isinstance(self.result, Got) else True
 
     def act(self) -> Any:
         """Call the action."""

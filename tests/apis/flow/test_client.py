@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 import failwell
-from apis.flow.conftest import ONCE, World, served, suffer
+from apis.flow.conftest import ONCE, World, served
 from failwell.apis.flow import exceptions
 from failwell.apis.flow.client.auth import lifetime_in
 from failwell.apis.flow.client.resources import bound
-from failwell.contract import Policy
 from failwell.errors import InvalidRequestError
 from failwell.model import Outcome
+from failwell.settings import Policy
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_what_flow_refuses_says_which_field(alice: Any, world: World) -> None:
 def test_a_lost_answer_is_read_from_the_replay(alice: Any, world: World, fault: str) -> None:
     """The sample is made once, and the 409 with its `result` is the answer."""
     before = world.flow.created["samples"]
-    suffer(world.flow, {"fault": fault, "times": 1, "match": {"method": "POST"}})
+    world.flow.suffer({"fault": fault, "times": 1, "match": {"method": "POST"}})
     sample = world(alice.create_sample, name="Once", organism="human")
     assert sample.name == "Once"
     assert world(alice.get_sample, sample) == sample
@@ -285,7 +285,7 @@ def test_a_key_of_ones_own(alice: Any, world: World) -> None:
 def test_an_unknown_outcome_is_settled_later(world: World) -> None:
     """With retries off the error says that it may have been made; settling finds it."""
     client = world.as_user(policy=ONCE)
-    suffer(world.flow, {"fault": "lose_answer", "times": 1, "match": {"method": "POST"}})
+    world.flow.suffer({"fault": "lose_answer", "times": 1, "match": {"method": "POST"}})
     with pytest.raises(exceptions.FlowConnectionError) as caught:
         world(client.create_sample, name="Lost", organism="Hs")
     assert isinstance(caught.value, ConnectionError)
@@ -297,7 +297,7 @@ def test_an_unknown_outcome_is_settled_later(world: World) -> None:
 def test_a_delete_whose_answer_was_lost_has_worked(alice: Any, world: World) -> None:
     """The second one finds nothing, which is what was wanted."""
     sample = world(alice.create_sample, name="Gone", organism="Hs")
-    suffer(world.flow, {"fault": "lose_answer", "times": 1, "match": {"method": "DELETE"}})
+    world.flow.suffer({"fault": "lose_answer", "times": 1, "match": {"method": "DELETE"}})
     assert world(sample.delete) is None
 
 
@@ -342,7 +342,7 @@ def test_one_users_quota_is_not_the_others(world: World) -> None:
 def test_a_deadline_has_an_error_of_the_family(world: World) -> None:
     """An answer that takes longer than the call may last."""
     client = world.as_user(policy=Policy(deadline=0.3, breaker=None))
-    suffer(world.flow, {"fault": "delay", "seconds": 2, "times": 1})
+    world.flow.suffer({"fault": "delay", "seconds": 2, "times": 1})
     with pytest.raises(exceptions.FlowDeadlineExceededError):
         world(client.me)
 

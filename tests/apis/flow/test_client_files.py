@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import failwell
-from apis.flow.conftest import ONCE, READS, World, served, suffer
+from apis.flow.conftest import ONCE, READS, World, served
 from failwell.apis.flow import exceptions
 from failwell.apis.flow.client.queries import contract_of
 from failwell.apis.flow.contract import FLOW_GRAPHQL, FLOW_QUERIES
@@ -44,7 +44,7 @@ def test_an_upload_lives_through_a_bad_network(alice: Any, world: World, reads: 
     """Lost and cut answers on the way: one file, and the bytes that were sent."""
     before = world.flow.created["data"]
     match = {"match": {"path": "/upload"}, "times": 2}
-    suffer(world.flow, *({"fault": name, **match} for name in ("lose_answer", "cut_body", "reset")))
+    world.flow.suffer(*({"fault": name, **match} for name in ("lose_answer", "cut_body", "reset")))
     data = world(alice.upload, reads, chunk_size=400, **QUIET)
     assert data.size == len(READS)
     assert world.flow.created["data"] == before + 1
@@ -57,7 +57,7 @@ def test_an_upload_goes_on_where_it_broke(world: World, reads: Path) -> None:
     client = world.as_user(policy=ONCE)
     delay = {"fault": "delay", "seconds": 0, "times": 3, "match": {"path": "/upload"}}
     broken = {"fault": "reset", "times": 1, "match": {"path": "/upload"}}
-    suffer(world.flow, delay, broken)
+    world.flow.suffer(delay, broken)
     with pytest.raises(exceptions.FlowConnectionError):
         world(client.upload, reads, chunk_size=400, **QUIET)
     assert reads.with_name("reads.fastq.upload").exists()
@@ -129,7 +129,7 @@ def test_a_download_goes_on_with_another_link(
 
     monkeypatch.setattr(links, "opened", expiring)
     path = f"/downloads/{data.id}/bytes.bin"
-    suffer(world.flow, {"fault": "cut_body", "times": 1, "match": {"path": path}})
+    world.flow.suffer({"fault": "cut_body", "times": 1, "match": {"path": path}})
     back = world(alice.download, data, tmp_path / "back", **QUIET)
     assert back.read_bytes() == content
     assert len(set(opened)) == 2
@@ -228,7 +228,7 @@ def test_a_lost_run_is_not_run_twice(alice: Any, world: World, reads: Path) -> N
     sample = world(alice.upload_sample, "Paid", reads, **about, **QUIET)
     before = world.flow.created["executions"]
     match = {"method": "POST", "path": "/pipelines/*"}
-    suffer(world.flow, {"fault": "lose_answer", "times": 1, "match": match})
+    world.flow.suffer({"fault": "lose_answer", "times": 1, "match": match})
     execution = world(alice.run_pipeline, "FastQC", samples=[sample])
     assert world(execution.wait, timeout=60).status == "OK"
     assert world.flow.created["executions"] == before + 1
@@ -306,7 +306,7 @@ def test_a_mutation_says_what_became_of_it(alice: Any, world: World) -> None:
         world(alice.graphql, document, {"u": user["username"], "p": user["password"]})
     assert partly.value.outcome is Outcome.PARTIALLY_APPLIED
     before = served(world.flow)
-    suffer(world.flow, {"fault": "lose_answer", "times": 1, "match": {"path": "/graphql"}})
+    world.flow.suffer({"fault": "lose_answer", "times": 1, "match": {"path": "/graphql"}})
     with pytest.raises(exceptions.FlowConnectionError) as lost:
         world(alice.graphql, RUN % "FastQC")
     assert lost.value.outcome is Outcome.UNKNOWN
@@ -315,7 +315,7 @@ def test_a_mutation_says_what_became_of_it(alice: Any, world: World) -> None:
 
 def test_a_query_is_asked_again(alice: Any, world: World) -> None:
     """It only reads, though it is a POST."""
-    suffer(world.flow, {"fault": "lose_answer", "times": 2, "match": {"path": "/graphql"}})
+    world.flow.suffer({"fault": "lose_answer", "times": 2, "match": {"path": "/graphql"}})
     assert world(alice.graphql, "{ me { username } }") == {"me": {"username": "alice"}}
 
 

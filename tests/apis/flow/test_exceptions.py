@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import failwell
@@ -73,6 +74,26 @@ def test_each_is_of_the_guides_class_and_of_failwells(code: str) -> None:
     assert isinstance(error, ours)
     assert (error.code, str(error)) == (code, error.message)
     assert pickle.loads(pickle.dumps(error)) == error
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_each_tells_what_the_envelope_has(code: str) -> None:
+    """Code, message, details, request id, time and status; the text of it is the message."""
+    told = {
+        "code": code,
+        "message": "What it is",
+        "details": {"reason": "r"},
+        "request_id": "req_1234567890",
+        "timestamp": "2024-01-15T10:30:00Z",
+    }
+    body = msgspec.json.encode({"error": told})
+    fields = Headers({"content-type": "application/json"})
+    read = FLOW.dialect.parse(Response(status=CATALOGUE[code], headers=fields, body=body))
+    assert read is not None
+    error: Any = FLOW.error(read)
+    assert {name: getattr(error, name) for name in told} == told
+    assert (error.status_code, str(error)) == (CATALOGUE[code], "What it is")
+    assert error.retry_after is None
 
 
 def test_pythons_own_names_catch_them() -> None:

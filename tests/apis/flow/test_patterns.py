@@ -3,6 +3,7 @@ same scenarios against the sandbox. What the guide does oddly, ours does too."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import time
@@ -19,6 +20,7 @@ from failwell.apis.flow import FLOW, Client, exceptions, patterns
 from failwell.model import Failure, Kind, Outcome
 
 WORLDS = ["ours", "guide"] if SEED.exists() else ["ours"]
+REQUIRED: Any = inspect.Parameter.empty
 
 
 @pytest.fixture(params=WORLDS)
@@ -26,8 +28,9 @@ def told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
     """The patterns by their names: this package's, or the guide's own code."""
     if request.param == "ours":
         return patterns
-    return SimpleNamespace(**guide("retry", "limits", "recovery", "transaction", "logging",
-                                   "friendly", "breaker", "context", usage=False))  # fmt: skip
+    return SimpleNamespace(**guide("retry", "rest", "idempotent", "limits", "recovery",
+                                   "transaction", "logging", "friendly", "breaker", "context",
+                                   usage=False))  # fmt: skip
 
 
 @pytest.fixture
@@ -70,6 +73,75 @@ def down() -> Exception:
 
 def unplugged() -> Exception:
     return FLOW.error(Failure(kind=Kind.CONNECTION, message="refused"))
+
+
+# --- Names and arguments -------------------------------------------------------------------------
+
+ARGUMENTS = {
+    "exponential_backoff_retry": {"func": REQUIRED, "max_retries": 5, "initial_delay": 1},
+    "make_idempotent_request": {"operation": REQUIRED, "idempotency_key": None},
+    "make_api_request": {"endpoint": REQUIRED, "method": "GET", "data": None},
+    "RateLimitHandler": {},
+    "ResilientClient": {"base_client": REQUIRED},
+    "TransactionalOperation": {"client": REQUIRED},
+    "StructuredErrorLogger": {"name": REQUIRED},
+    "user_friendly_error": {"error": REQUIRED},
+    "CircuitBreaker": {"failure_threshold": 5, "recovery_timeout": 60},
+    "log_error_context": {"error": REQUIRED, "operation": REQUIRED},
+}
+METHODS = {
+    "RateLimitHandler": {
+        "update_from_headers": {"headers": REQUIRED},
+        "should_throttle": {"threshold": 0.1},
+        "get_delay": {},
+    },
+    "ResilientClient": {"get_sample_with_recovery": {"sample_id": REQUIRED}},
+    "TransactionalOperation": {
+        "add_operation": {"operation": REQUIRED, "rollback": REQUIRED},
+        "execute": {},
+    },
+    "StructuredErrorLogger": {
+        "log_api_error": {"error": REQUIRED, "context": None},
+        "send_to_monitoring": {"error_data": REQUIRED},
+    },
+    "CircuitBreaker": {"call": {"func": REQUIRED}},
+}
+ATTRIBUTES = {
+    "RateLimitHandler": {"limit": None, "remaining": None, "reset_time": None},
+    "ResilientClient": {"client": "given", "error_counts": {}},
+    "TransactionalOperation": {"client": "given", "operations": [], "rollback_actions": []},
+    "CircuitBreaker": {
+        "failure_threshold": 5,
+        "recovery_timeout": 60,
+        "failure_count": 0,
+        "last_failure_time": None,
+        "state": "CLOSED",
+    },
+}
+
+
+def taken(function: Any) -> dict[str, Any]:
+    """What can be given by position, with its defaults."""
+    found = inspect.signature(function).parameters.values()
+    return {each.name: each.default for each in found if each.kind is each.POSITIONAL_OR_KEYWORD}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_each_pattern_takes_what_the_guides_takes(told: Any, name: str) -> None:
+    """By the same names, in the same order, with the same defaults; so do its methods."""
+    pattern = getattr(told, name)
+    assert list(taken(pattern).items()) == list(ARGUMENTS[name].items())
+    for method, arguments in METHODS.get(name, {}).items():
+        expected = list({"self": REQUIRED, **arguments}.items())
+        assert list(taken(getattr(pattern, method)).items()) == expected
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_each_pattern_begins_as_the_guides_does(told: Any, name: str) -> None:
+    """Its attributes, before anything was done with it."""
+    given = ["given"] if REQUIRED in ARGUMENTS[name].values() else []
+    pattern = getattr(told, name)(*given)
+    assert {each: getattr(pattern, each) for each in ATTRIBUTES[name]} == ATTRIBUTES[name]
 
 
 # --- exponential_backoff_retry -------------------------------------------------------------------

@@ -14,7 +14,6 @@ import pytest
 import requests
 
 import failwell
-from apis.flow.conftest import suffer
 from apis.flow.guide import guide, text_of
 from failwell.apis.flow import Client, exceptions, patterns
 
@@ -253,7 +252,7 @@ def test_graphql_from_javascript(flow: Any) -> None:
 
 def test_a_network_error_in_javascript(flow: Any) -> None:
     """A connection that breaks is told and thrown."""
-    suffer(flow, {"fault": "reset", "times": 1, "match": {"path": "/graphql"}})
+    flow.suffer({"fault": "reset", "times": 1, "match": {"path": "/graphql"}})
     with pytest.raises(AssertionError, match="fetch failed"):
         run_node(flow, flow.tokens["alice"], ("{ me { id } }", {}))
     flow.control("PUT", "/sandbox/flow/faults", json=[])

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-import httpx2
 import pytest
 
+from apis.serving import Served, World, serving
 from failwell.apis.ionq import (
     Endpoint,
     IonQClient,
     async_wait_for_job,
     wait_for_job,
 )
-from failwell.contract import Policy, Retry
-from failwell.sandbox.app import application, services
-from failwell.sandbox.wire import running
+from failwell.settings import Policy, Retry
 
 QUICK = Policy(retry=Retry(max_retries=2, base=0.01, cap=0.02, fast_base=0.01))
 ONCE = Policy(retry=None)
@@ -34,30 +31,11 @@ def job(circuit: list[Any] = BELL, qubits: int = 2, **members: Any) -> dict[str,
     return {"type": "ionq.circuit.v1", "backend": "simulator", "input": program} | members
 
 
-class Cloud:
-    """One sandbox: its service, called without any client's help, and its controls."""
+class Cloud(Served):
+    """One sandbox with IonQ."""
 
-    def __init__(self, url: str, http: httpx2.Client, service: Any) -> None:
-        self.url = url
-        self.http = http
-        self.service = service
-        about = self.control("GET", "/sandbox.json").json()["apis"]["ionq"]
-        self.base: str = about["base_url"]
-        self.keys: dict[str, str] = about["credentials"]
-        self.limits: dict[str, Any] = about["limits"]
-
-    def control(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        """Speak to the sandbox itself."""
-        return self.http.request(method, self.url + path, **request)
-
-    def call(
-        self, method: str, path: str, *, key: str | None = "key", **request: Any
-    ) -> httpx2.Response:
-        """Speak to IonQ; `key` names one of the credentials, or is a token itself."""
-        fields = dict(request.pop("headers", {}))
-        if key is not None:
-            fields.setdefault("Authorization", f"apiKey {self.keys.get(key, key)}")
-        return self.http.request(method, self.base + path, headers=fields, **request)
+    api = "ionq"
+    field = ("Authorization", "apiKey {}")
 
     def submit(self, body: dict[str, Any] | None = None, **members: Any) -> str:
         """Submit a job; gives its id."""
@@ -68,20 +46,12 @@ class Cloud:
 
     def ended(self, identifier: str) -> dict[str, Any]:
         """The job when it has ended."""
-        ends = time.monotonic() + 30
-        while True:
-            found: dict[str, Any] = self.call("GET", f"/jobs/{identifier}").json()
-            if found["status"] in ("completed", "failed", "canceled"):
-                return found
-            assert time.monotonic() < ends, f"{identifier} does not end: {found}"
-            time.sleep(0.01)
+        ends = ("completed", "failed", "canceled")
+        return self.when(f"/jobs/{identifier}", lambda job: job["status"] in ends)
 
     def started(self, identifier: str) -> None:
         """Wait until the job is being run."""
-        ends = time.monotonic() + 30
-        while self.call("GET", f"/jobs/{identifier}").json()["status"] != "started":
-            assert time.monotonic() < ends, f"{identifier} is not started"
-            time.sleep(0.01)
+        self.when(f"/jobs/{identifier}", lambda job: job["status"] == "started")
 
     def probabilities(self, identifier: str) -> dict[str, float]:
         """What came out of a job that completed."""
@@ -96,52 +66,10 @@ class Cloud:
         assert self.ended(identifier)["status"] == "completed"
         return self.probabilities(identifier)
 
-    @property
-    def created(self) -> dict[str, int]:
-        """What was really created."""
-        return dict(self.control("GET", "/sandbox/ionq/effects").json()["created"])
 
-    def set(self, component: str, state: str) -> None:
-        """Stop or start a component."""
-        path = f"/sandbox/ionq/components/{component}"
-        response = self.control("POST", path, json={"state": state})
-        assert response.json()["components"][component] == state
-
-    @contextmanager
-    def stopped(self, component: str) -> Iterator[None]:
-        """Without this component for as long as the block runs."""
-        self.set(component, "stopped")
-        try:
-            yield
-        finally:
-            self.set(component, "running")
-
-    @contextmanager
-    def limited(self, **limits: Any) -> Iterator[None]:
-        """With these limits for as long as the block runs."""
-        before = self.control("GET", "/sandbox/ionq/limits").json()["limits"]
-        assert self.control("PUT", "/sandbox/ionq/limits", json=limits).status_code == 200
-        try:
-            yield
-        finally:
-            self.control("PUT", "/sandbox/ionq/limits", json=before)
-
-    def suffer(self, *faults: dict[str, Any]) -> None:
-        """Replace the list of faults."""
-        response = self.control("PUT", "/sandbox/ionq/faults", json=list(faults))
-        assert response.status_code == 200, response.text
-
-
-@contextmanager
-def opened(**settings: Any) -> Iterator[Cloud]:
+def opened(**settings: Any) -> AbstractContextManager[Cloud]:
     """A sandbox with IonQ alone and room for many requests."""
-    with ExitStack() as stack:
-        http = stack.enter_context(httpx2.Client(trust_env=False, timeout=30))
-        (service,) = services(("ionq",), **settings)
-        url = stack.enter_context(running(application([service], seed=1)))
-        cloud = Cloud(url, http, service)
-        cloud.control("PUT", "/sandbox/ionq/limits", json={"requests_per_minute": 1_000_000})
-        yield cloud
+    return serving(Cloud, {"requests_per_minute": 1_000_000}, **settings)
 
 
 class Face:
@@ -200,12 +128,8 @@ async def _all(jobs: AsyncIterator[Any]) -> list[Any]:
     return [job async for job in jobs]
 
 
-class Faces:
-    """Makes clients of one world, and closes them."""
-
-    def __init__(self, world: str) -> None:
-        self._runner = asyncio.Runner() if world == "async" else None
-        self._made: list[Face] = []
+class Faces(World):
+    """Makes clients of one world."""
 
     def __call__(self, cloud: Cloud, key: str = "key", **how: Any) -> Face:
         token = cloud.keys.get(key, key)
@@ -215,15 +139,7 @@ class Faces:
         """A client of this address, whose retries are quick."""
         how = {"policy": QUICK, "trust_env": False, **how}
         client = IonQClient(base_url=base_url, api_key=api_key, **how)
-        self._made.append(Face(client, self._runner))
-        return self._made[-1]
-
-    def close(self) -> None:
-        """Close what was made."""
-        for face in self._made:
-            face.close()
-        if self._runner is not None:
-            self._runner.close()
+        return Face(self.keep(client), self.runner)
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -91,6 +91,14 @@ def test_the_defaults() -> None:
     assert IONQ.transient == {429, 500, 502, 503, *range(520, 530)}
 
 
+def test_another_timeout() -> None:
+    """One number of seconds for each part of an attempt, or httpx2's own object."""
+    own = httpx2.Timeout(9.0, connect=1.0)
+    for given, timeout in ((5, httpx2.Timeout(5)), (own, own)):
+        with IonQClient(api_key="k", timeout=given) as client:
+            assert client.client.timeout == timeout
+
+
 @pytest.mark.parametrize("given", [0, 5])
 def test_another_number_of_retries(given: int) -> None:
     """Of the rule, only the number changes; a policy of one's own keeps its waits."""

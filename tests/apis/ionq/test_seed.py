@@ -2,11 +2,12 @@
 are ours.
 
 Where the document is there (`../shared/seeds/ionq.txt` beside the repository), it is read from it;
-where it is not, the same calls run in our own words.
+where it is not, the same calls and the same module in our own words stand for them.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -34,6 +35,53 @@ except AuthenticationError:
     print("Invalid API key")
 except RateLimitError as limited:
     print(f"Rate limited, retry after {limited.retry_after}s")
+"""
+
+OWN_MODULE = """
+class IonQError(Exception): ...
+class APIConnectionError(IonQError): ...
+class APITimeoutError(APIConnectionError): ...
+
+
+class APIError(IonQError):
+    def __init__(self, status_code, body=None, message=None, *, request_id=None):
+        super().__init__(message or f"HTTP {status_code}")
+        self.message, self.status_code = str(self), status_code
+        self.body, self.request_id = body, request_id
+
+
+class BadRequestError(APIError): ...
+class AuthenticationError(APIError): ...
+class PermissionDeniedError(APIError): ...
+class NotFoundError(APIError): ...
+class ServerError(APIError): ...
+
+
+class RateLimitError(APIError):
+    def __init__(
+        self, status_code=429, body=None, message=None, retry_after=None, *, request_id=None
+    ):
+        super().__init__(status_code, body, message, request_id=request_id)
+        self.retry_after = retry_after
+
+
+def raise_for_status(status_code, body=None, retry_after=None, message=None, *, request_id=None):
+    if status_code == 429:
+        raise RateLimitError(429, body, message, retry_after, request_id=request_id)
+    if status_code >= 400:
+        plain = APIError if status_code < 500 else ServerError
+        known = _STATUS_TO_EXCEPTION.get(status_code, plain)
+        raise known(status_code, body, message, request_id=request_id)
+
+
+_STATUS_TO_EXCEPTION = dict(
+    zip(
+        (400, 401, 403, 404, 429),
+        (BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError,
+         RateLimitError),
+    )
+)
+__all__ = sorted(name for name in dir() if name.endswith("Error"))
 """
 
 _NUMBER = re.compile(r"^(?:  \d| \d\d|\d{3})")
@@ -78,14 +126,22 @@ def samples() -> Iterator[str]:
 SAMPLES = tuple(samples())
 
 
-def module() -> dict[str, Any]:
-    """The module that the document lists, run."""
+def listing() -> str:
+    """The module that the document lists; ours in its place, where it is not there."""
+    if not SEED.exists():
+        return OWN_MODULE
     text = lines()
     whole = SEED.read_text("utf-8").splitlines()
     numbers = [n for n, line in enumerate(whole) if _NUMBER.match(line)]
     last = next(n for n in numbers if text[n].strip().startswith("raise exc_cls("))
+    return "\n".join(text[numbers[0] : last + 1])
+
+
+@functools.cache
+def documented() -> dict[str, Any]:
+    """What the module defines, run."""
     names: dict[str, Any] = {"__name__": "seed"}
-    exec("\n".join(text[numbers[0] : last + 1]), names)
+    exec(listing(), names)
     return names
 
 
@@ -152,11 +208,6 @@ def test_the_sample_tells_of_the_rate_limit(
 
 
 # --- The module -----------------------------------------------------------------------------------
-
-
-def documented() -> dict[str, Any]:
-    """The document's own module; ours, where the document is not there."""
-    return module() if SEED.exists() else vars(exceptions)
 
 
 NAMES = documented()["__all__"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -335,7 +336,7 @@ def test_a_body_that_is_too_large(cloud: Any) -> None:
 def test_one_too_many(cloud: Any) -> None:
     """4, 6: the key's quota used up is 429 with whole seconds in `Retry-After`; another key has a
     quota of its own; the default is 60 a minute."""
-    assert cloud.limits["requests_per_minute"] == 60
+    assert cloud.about["limits"]["requests_per_minute"] == 60
     cloud.call("GET", "/whoami")
     before = cloud.created
     with cloud.limited(requests_per_minute=1):
@@ -394,6 +395,14 @@ def test_the_catalogue_has_no_code_without_a_cause() -> None:
     """Each status of the catalogue is caused by a test above, but for a gateway's 502."""
     statuses = {entry.status for entry in IONQ.codes}
     assert statuses == {400, 401, 403, 404, 405, 409, 413, 429, 500, 502, 503}
+
+
+def test_the_short_names() -> None:
+    """3: IonQ's own where it publishes one, else the standard reason phrase."""
+    own = {401: "Unauthorized Error", 404: "Not Found Error"}
+    for entry in IONQ.codes:
+        assert entry.status is not None
+        assert entry.code == own.get(entry.status, HTTPStatus(entry.status).phrase)
 
 
 def test_the_openapi_document(cloud: Any) -> None:

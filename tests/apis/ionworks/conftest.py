@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import io
 import itertools
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2
 import polars as pl
 import pytest
 
-from failwell.apis.ionworks.service import IonworksService
-from failwell.sandbox.app import application
-from failwell.sandbox.wire import running
+from apis.serving import Served, serving
 
 DISCHARGE = """
 global: {initial_state_type: soc_percentage, initial_state_value: 90, resolution: {time: 60}}
@@ -25,36 +21,20 @@ steps:
 """
 
 
-class Lab:
-    """One sandbox: its service, called without any client's help, and its controls."""
+class Lab(Served):
+    """One sandbox with Ionworks."""
 
-    def __init__(self, url: str, http: httpx2.Client, service: IonworksService) -> None:
-        self.url = url
-        self.http = http
-        self.service = service
-        self.about: dict[str, Any] = http.get(url + "/sandbox.json").json()["apis"]["ionworks"]
-        self.base: str = self.about["base_url"]
+    api = "ionworks"
+    field = ("X-API-Key", "{}")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.project: str = self.about["project_id"]
         self._names = (f"thing {number}" for number in itertools.count(1))
 
     def name(self) -> str:
         """A name that nothing has yet."""
         return next(self._names)
-
-    def control(self, method: str, path: str, **request: Any) -> Any:
-        """Speak to the sandbox itself."""
-        response = self.http.request(method, f"{self.url}/sandbox/ionworks/{path}", **request)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    def call(
-        self, method: str, path: str, *, key: str | None = "key", **request: Any
-    ) -> httpx2.Response:
-        """Speak to Ionworks; `key` names one of the credentials, or is a token itself."""
-        fields = dict(request.pop("headers", {}))
-        if key is not None:
-            fields.setdefault("X-API-Key", self.about["credentials"].get(key, key))
-        return self.http.request(method, self.base + path, headers=fields, **request)
 
     def made(self, path: str, **body: Any) -> dict[str, Any]:
         """What a POST that must go well makes."""
@@ -90,19 +70,10 @@ class Lab:
             measurement_type="time_series",
         )
 
-    def settled(self, path: str, done: Any) -> dict[str, Any]:
-        """The record at this path when `done(record)` holds."""
-        ends = time.monotonic() + 60
-        while not done(record := self.call("GET", path).json()):
-            assert time.monotonic() < ends, f"{path} does not end: {record}"
-            time.sleep(0.02)
-        found: dict[str, Any] = record
-        return found
-
     def processed(self, measurement: dict[str, Any]) -> dict[str, Any]:
         """The measurement when its processing is over."""
         path = f"/cell_measurements/{measurement['id']}"
-        return self.settled(path, lambda m: m["processing_status"] in ("ready", "failed"))
+        return self.when(path, lambda m: m["processing_status"] in ("ready", "failed"))
 
     def template(self, protocol: str) -> str:
         """The template of a protocol."""
@@ -128,36 +99,12 @@ class Lab:
 
     def job(self, identifier: str) -> dict[str, Any]:
         """The job when it is over."""
-        return self.settled(f"/jobs/{identifier}", lambda job: job["is_terminal"])
+        return self.when(f"/jobs/{identifier}", lambda job: job["is_terminal"])
 
     def ran(self, **elements: Any) -> dict[str, Any]:
         """A pipeline of these elements, when it is over."""
         created = self.made("/pipelines", elements=elements, project_id=self.project)
-        return self.settled(f"/pipelines/{created['id']}", lambda record: record["is_terminal"])
-
-    @property
-    def created(self) -> dict[str, int]:
-        """What was really created."""
-        return dict(self.control("GET", "effects")["created"])
-
-    @contextmanager
-    def stopped(self, component: str) -> Iterator[None]:
-        """Without this component for as long as the block runs."""
-        self.control("POST", f"components/{component}", json={"state": "stopped"})
-        try:
-            yield
-        finally:
-            self.control("POST", f"components/{component}", json={"state": "running"})
-
-    @contextmanager
-    def limited(self, **limits: Any) -> Iterator[None]:
-        """With other limits for as long as the block runs."""
-        before = self.control("GET", "limits")["limits"]
-        self.control("PUT", "limits", json=limits)
-        try:
-            yield
-        finally:
-            self.control("PUT", "limits", json=before)
+        return self.when(f"/pipelines/{created['id']}", lambda record: record["is_terminal"])
 
 
 def parquet(columns: dict[str, Any]) -> bytes:
@@ -182,8 +129,5 @@ def error_of(response: httpx2.Response, status: int, code: str) -> dict[str, Any
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A sandbox with Ionworks alone."""
-    with ExitStack() as stack:
-        http = stack.enter_context(httpx2.Client(trust_env=False, timeout=30))
-        service = IonworksService()
-        url = stack.enter_context(running(application([service], seed=1)))
-        yield Lab(url, http, service)
+    with serving(Lab, {}) as lab:
+        yield lab

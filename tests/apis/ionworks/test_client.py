@@ -13,6 +13,7 @@ import pytest
 
 import failwell
 from apis.ionworks.conftest import DISCHARGE, Lab
+from apis.ionworks.test_jobs import LONG
 from apis.ionworks.worlds import Clients
 from failwell.apis.ionworks import AsyncIonworks, Ionworks, IonworksError
 from failwell.clients import origin
@@ -60,7 +61,7 @@ def cell(client: Any, lab: Lab) -> Any:
 
 def suffer(lab: Lab, *faults: dict[str, Any]) -> None:
     """Replace the list of faults."""
-    lab.control("PUT", "faults", json=list(faults))
+    lab.suffer(*faults)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ def test_without_a_key(clients: Clients) -> None:
 
 def test_the_environment(clients: Clients, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Key, address and project come from their variables; a final slash does no harm."""
-    monkeypatch.setenv("IONWORKS_API_KEY", lab.about["credentials"]["key"])
+    monkeypatch.setenv("IONWORKS_API_KEY", lab.keys["key"])
     monkeypatch.setenv("IONWORKS_API_URL", lab.base + "//")
     monkeypatch.setenv("IONWORKS_PROJECT_ID", lab.project)
     client = clients.at()
@@ -99,7 +100,7 @@ def test_the_environment(clients: Clients, lab: Lab, monkeypatch: pytest.MonkeyP
 
 def test_a_token_beats_a_key(clients: Clients, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within one source the token counts; what is given beats the environment."""
-    keys = lab.about["credentials"]
+    keys = lab.keys
     monkeypatch.setenv("IONWORKS_API_TOKEN", keys["key"])
     monkeypatch.setenv("IONWORKS_API_KEY", keys["expired"])
     assert clients.at(api_url=lab.base).whoami()
@@ -131,6 +132,19 @@ def test_defaults(world: Any) -> None:
     assert client.api_url == "https://api.ionworks.com"
     assert (client.client.timeout.read, client.client.policy.retry.max_retries) == (10.0, 5)
     assert (other.client.timeout.read, other.client.policy.retry.max_retries) == (30.0, 3)
+
+
+@pytest.mark.parametrize("world", [Ionworks, AsyncIonworks])
+@pytest.mark.parametrize(("room", "timeout"), [("simulation", 60.0), ("pipeline", 600.0)])
+def test_defaults_of_a_wait(world: Any, room: str, timeout: float) -> None:
+    """Seconds in all, 2 s from one look to the next; it prints, and raises where the job fails."""
+    parameters = inspect.signature(getattr(world("iw_k"), room).wait_for_completion).parameters
+    assert {name: each.default for name, each in parameters.items() if name[-3:] != "_id"} == {
+        "timeout": timeout,
+        "poll_interval": 2.0,
+        "verbose": True,
+        "raise_on_failure": True,
+    }
 
 
 def test_a_key_that_no_header_may_hold() -> None:
@@ -225,7 +239,7 @@ def test_printing_can_be_turned_off(
 ) -> None:
     """The id is on the exception all the same; other clients of the contract print nothing."""
     error = failure(clients(lab, print_correlation_id=False).cell_measurement.get, "invalid-id")
-    headers = {"X-API-Key": lab.about["credentials"]["key"]}
+    headers = {"X-API-Key": lab.keys["key"]}
     contract = failwell.apis.ionworks.IONWORKS
     with (
         failwell.Client(contract=contract, base_url=lab.base, headers=headers) as bare,
@@ -280,6 +294,39 @@ def test_nobody_there(clients: Clients) -> None:
     error = failure(client.cell_spec.get, "x")
     assert isinstance(error, failwell.APIConnectionError)
     assert (error.status_code, error.data, error.error_code) == (None, None, None)
+
+
+def test_nobody_answers_in_time(
+    clients: Clients, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An attempt that takes longer than `timeout` ends as an `IonworksError`, and prints nothing,
+    for no header came."""
+    suffer(lab, {"fault": "delay", "seconds": 1.0})
+    error = failure(clients(lab, timeout=0.1, max_retries=0).cell_spec.get, "x")
+    assert isinstance(error, failwell.APITimeoutError)
+    assert (error.status_code, error.data, error.error_code) == (None, None, None)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_gateway_without_an_id(
+    clients: Clients, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The id that is printed is the answer's own, never the one that was sent."""
+    suffer(lab, {"fault": "html_502"})
+    error = failure(clients(lab, max_retries=0).cell_spec.get, "x")
+    assert (error.status_code, error.data) == (502, None)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_as_many_retries_as_are_asked_for(
+    clients: Clients, lab: Lab, capsys: pytest.CaptureFixture[str], retries: int
+) -> None:
+    """A read is sent that many times more; the last answer is the error, and its id is printed."""
+    suffer(lab, {"fault": "status", "status": 503})
+    error = failure(clients(lab, max_retries=retries).cell_spec.get, "x")
+    assert (error.status_code, len(error.attempts)) == (503, retries + 1)
+    assert capsys.readouterr().out == f"x-correlation-id: {error.correlation_id}\n"
 
 
 def test_the_rate_limit(clients: Clients, lab: Lab) -> None:
@@ -338,10 +385,25 @@ def test_tables_of_every_kind(clients: Clients, lab: Lab, backend: str) -> None:
     assert len(client.cell_measurement.steps(made.id)) == 1
 
 
-def test_a_backend_that_there_is_not() -> None:
+def test_the_kind_of_table_from_the_environment(
+    client: Any, clients: Clients, cell: Any, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`IONWORKS_DATAFRAME_BACKEND`; an argument goes before it."""
+    series = {"measurement": {"name": "m"}, "time_series": SERIES}
+    made = client.cell_measurement.create(cell.id, series)
+    monkeypatch.setenv("IONWORKS_DATAFRAME_BACKEND", "rows")
+    assert type(clients(lab).cell_measurement.time_series(made.id)) is list
+    frame = clients(lab, dataframe_backend="polars").cell_measurement.time_series(made.id)
+    assert isinstance(frame, pl.DataFrame)
+
+
+def test_a_backend_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused when the client is made."""
     with pytest.raises(ValueError, match="polars, pandas, rows"):
         Ionworks("k", dataframe_backend="excel")
+    monkeypatch.setenv("IONWORKS_DATAFRAME_BACKEND", "excel")
+    with pytest.raises(ValueError, match="polars, pandas, rows"):
+        Ionworks("k")
 
 
 def test_an_upload_that_cannot_be_processed(client: Any, cell: Any) -> None:
@@ -439,6 +501,24 @@ def test_time_is_up(client: Any, lab: Lab) -> None:
     assert (late.job_id, late.state) == (made.id, "pending")
     assert pickle.loads(pickle.dumps(late)) == late
     assert client.cell_measurement.wait_for_processing(made.id).processing_status == "ready"
+
+
+def test_time_is_up_for_a_job(client: Any, lab: Lab) -> None:
+    """The same for a simulation and for a pipeline that waits behind it: neither is lost."""
+    simulation = submitted(client, LONG).simulation_id
+    pipeline = client.pipeline.create({"elements": DENSITY}).id
+    waits = (
+        (client.simulation.wait_for_completion, simulation),
+        (client.pipeline.wait_for_completion, pipeline),
+    )
+    with lab.stopped("solver"):
+        for wait, made in waits:
+            late = failure(wait, made, timeout=0.1, poll_interval=0.05, verbose=False)
+            assert isinstance(late, TimeoutError)
+            assert isinstance(late, failwell.JobTimeoutError)
+    for wait, made in waits:
+        done = wait(made, poll_interval=0.05, verbose=False, raise_on_failure=False)
+        assert done.id == made
 
 
 def test_a_configuration_that_is_wrong(client: Any) -> None:

@@ -37,13 +37,13 @@ def client(request: pytest.FixtureRequest, clients: Clients, lab: Lab) -> Any:
 def _calm(lab: Lab) -> Iterator[None]:
     origin.forget()
     yield
-    lab.control("PUT", "faults", json=[])
+    lab.suffer()
 
 
 def suffer(lab: Lab, fault: str, path: str, *, method: str = "POST", **more: Any) -> None:
     """Let this happen once to a request of this kind."""
     match = {"method": method, "path": path}
-    lab.control("PUT", "faults", json=[{"match": match, "fault": fault, "times": 1, **more}])
+    lab.suffer({"match": match, "fault": fault, "times": 1, **more})
 
 
 class Shelf:
@@ -124,7 +124,7 @@ def test_a_lost_answer(client: Any, lab: Lab, kind: str, fault: str) -> None:
         record = shelf.make(kind, or_get=path != PATHS[kind][0])
         assert record.id
         assert shelf.size() == before + (path == PATHS[kind][0])
-        assert lab.control("GET", "faults")["used"]
+        assert lab.control("GET", "/faults").json()["used"]
 
 
 @pytest.mark.parametrize("fault", ["html_502", "status"])
@@ -201,7 +201,7 @@ def test_settled_later(clients: Clients, lab: Lab) -> None:
         {"match": {"method": "POST"}, "fault": "lose_answer", "times": 1},
         {"match": {"method": "GET"}, "fault": "html_502", "times": 1},
     ]
-    lab.control("PUT", "faults", json=faults)
+    lab.suffer(*faults)
     with pytest.raises(IonworksError) as caught:
         client.cell_spec.create({"name": name})
     assert caught.value.outcome is Outcome.UNKNOWN

@@ -47,7 +47,7 @@ def test_a_simulation_and_its_result(lab: Lab) -> None:
 def under_way(lab: Lab) -> dict[str, Any]:
     """A long simulation that the solver is at."""
     (made,) = lab.simulated(LONG)
-    lab.settled(f"/jobs/{made['job_id']}", lambda job: job["status"] != "pending")
+    lab.when(f"/jobs/{made['job_id']}", lambda job: job["status"] != "pending")
     return made
 
 

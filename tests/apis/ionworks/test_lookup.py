@@ -66,7 +66,7 @@ def test_a_like_record_in_another_project_is_no_proof() -> None:
 
 
 def settings(lab: Lab) -> dict[str, Any]:
-    headers = {"X-API-Key": lab.about["credentials"]["key"]}
+    headers = {"X-API-Key": lab.keys["key"]}
     return {"base_url": lab.base, "contract": IONWORKS, "headers": headers, "trust_env": False}
 
 
@@ -94,7 +94,7 @@ def test_a_lost_answer_makes_one_record(
     """Carried out or not, looked for in a list or told by the 409: there is one, and it is the
     answer."""
     match = {"method": "POST", "path": "/cell_specifications"}
-    lab.control("PUT", "faults", json=[{"match": match, "fault": fault, "times": 1}])
+    lab.suffer({"match": match, "fault": fault, "times": 1})
     body = {"name": lab.name()} | ({"project_id": lab.project} if names_project else {})
     retry = failwell.Retry(base=0.0, fast_base=0.0)
     how = {**settings(lab), "policy": failwell.Policy(retry=retry)}

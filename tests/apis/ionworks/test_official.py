@@ -44,7 +44,7 @@ def connect(lab: Lab) -> Iterator[Callable[..., Any]]:
     opened: list[Any] = []
 
     def make(key: str = "key", **settings: Any) -> Any:
-        token = lab.about["credentials"][key]
+        token = lab.keys[key]
         settings = {"project_id": lab.project, "max_retries": 0, **settings}
         opened.append(Ionworks(api_key=token, api_url=lab.base + "/", **settings))
         return opened[-1]
@@ -294,9 +294,7 @@ def test_reads_are_retried(connect: Callable[..., Any], lab: Lab) -> None:
     client = connect(max_retries=5)
     spec = client.cell_spec.create({"name": lab.name()})
     match = {"method": "GET", "path": f"/cell_specifications/{spec.id}"}
-    lab.control(
-        "PUT", "faults", json=[{"match": match, "fault": "status", "status": 500, "times": 1}]
-    )
+    lab.suffer({"match": match, "fault": "status", "status": 500, "times": 1})
     assert client.cell_spec.get(spec.id).id == spec.id
-    assert lab.control("GET", "faults")["used"]
-    lab.control("PUT", "faults", json=[])
+    assert lab.control("GET", "/faults").json()["used"]
+    lab.suffer()

@@ -69,7 +69,7 @@ def test_who_gets_the_key(clients: Clients, watched: tuple[Lab, Seen]) -> None:
     asked = [fields for _, path, fields in seen if not path.startswith("/storage/")]
     assert len(stored) == 3
     assert all({"x-api-key", "authorization", "x-extra"}.isdisjoint(fields) for fields in stored)
-    assert all(fields["x-api-key"] == lab.about["credentials"]["key"] for fields in asked)
+    assert all(fields["x-api-key"] == lab.keys["key"] for fields in asked)
     assert all(fields["x-extra"] and fields["x-correlation-id"] for fields in asked)
 
 
@@ -81,7 +81,7 @@ def test_each_write_is_sent_once(clients: Clients, watched: tuple[Lab, Seen]) ->
     client.cell_spec.create({"name": lab.name()})
     assert [(method, path) for method, path, _ in seen] == [("POST", "/cell_specifications")]
     fault = {"match": {"method": "POST"}, "fault": "lose_answer", "times": 1}
-    lab.control("PUT", "faults", json=[fault])
+    lab.suffer(fault)
     seen.clear()
     client.cell_spec.create({"name": lab.name()})
     assert [method for method, _, _ in seen] == ["POST", "GET"]
@@ -91,7 +91,7 @@ def test_a_compressed_body(clients: Clients, watched: tuple[Lab, Seen]) -> None:
     """From half a megabyte on it is gzip on the wire, also when it is sent again."""
     lab, seen = watched
     client = clients(lab, project_id=lab.project)
-    lab.control("PUT", "faults", json=[{"match": {"method": "POST"}, "fault": "reset", "times": 1}])
+    lab.suffer({"match": {"method": "POST"}, "fault": "reset", "times": 1})
     seen.clear()
     spec = client.cell_spec.create({"name": lab.name(), "notes": "n" * 600_000})
     assert len(spec.notes) == 600_000
@@ -123,7 +123,7 @@ def test_the_circuit_is_open(clients: Clients, watched: tuple[Lab, Seen]) -> Non
     lab, _ = watched
     policy = failwell.Policy(retry=None, breaker=failwell.Breaker(), governor=None)
     client = clients(lab, policy=policy, print_correlation_id=False)
-    lab.control("PUT", "faults", json=[{"fault": "status", "status": 503}])
+    lab.suffer({"fault": "status", "status": 503})
     try:
         for _ in range(200):
             with pytest.raises(failwell.apis.ionworks.IonworksError) as caught:
@@ -132,7 +132,7 @@ def test_the_circuit_is_open(clients: Clients, watched: tuple[Lab, Seen]) -> Non
                 break
         assert isinstance(caught.value, failwell.CircuitOpenError)
     finally:
-        lab.control("PUT", "faults", json=[])
+        lab.suffer()
 
 
 def test_times_and_tags_are_compared_by_what_they_mean(

@@ -107,7 +107,7 @@ def samples(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture
 def names(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The names that the samples take for granted; the environment, as the guide wants it."""
-    monkeypatch.setenv("IONWORKS_API_KEY", lab.about["credentials"]["key"])
+    monkeypatch.setenv("IONWORKS_API_KEY", lab.keys["key"])
     monkeypatch.setenv("IONWORKS_API_URL", lab.base)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for variable in ("IONWORKS_PROJECT_ID", "PROJECT_ID", "IONWORKS_API_TOKEN"):

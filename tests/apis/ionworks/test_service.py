@@ -27,7 +27,7 @@ SPECS = "/cell_specifications"
 def test_the_sandbox_describes_it(lab: Lab) -> None:
     """Base URL, credentials, components, limits, and the project of the good key."""
     assert lab.base.endswith("/ionworks")
-    assert set(lab.about["credentials"]) == {"key", "expired", "revoked", "no_project_access"}
+    assert set(lab.keys) == {"key", "expired", "revoked", "no_project_access"}
     assert lab.about["components"] == {"store": "running", "solver": "running"}
     assert lab.about["limits"]["requests_per_minute"] is None
     assert str(uuid.UUID(lab.project)) == lab.project
@@ -55,7 +55,7 @@ def test_health_needs_no_key(lab: Lab) -> None:
 
 def test_a_key_comes_in_either_header(lab: Lab) -> None:
     """2: `X-API-Key`, or the same key as a bearer token, which goes before it."""
-    token = lab.about["credentials"]["key"]
+    token = lab.keys["key"]
     for fields in ({"Authorization": f"Bearer {token}"}, {"X-API-Key": token}):
         me = lab.call("GET", "/users/me", key=None, headers=fields)
         assert me.json()["authorized_organization"] == ORGANIZATION

@@ -21,10 +21,10 @@ from failwell.apis.matcraft.exceptions import (
 )
 from failwell.apis.matcraft.lookup import found, record, request
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Policy
 from failwell.errors import BY_KIND, FailwellError
 from failwell.model import Outcome, Response, Sent
 from failwell.policy import backoff
+from failwell.settings import Policy
 from failwell.testing import answer
 
 PUBLISHED = {

@@ -17,9 +17,9 @@ from starlette.routing import Route
 import failwell
 from failwell.apis.matcraft import RETRY, exceptions
 from failwell.apis.matcraft.exceptions import MatCraftAPIError, RateLimitError
-from failwell.contract import Breaker, Policy, Retry
 from failwell.model import Outcome
 from failwell.sandbox.wire import running
+from failwell.settings import Breaker, Policy, Retry
 
 _names = (f"again-{number}" for number in itertools.count())
 ONCE = Policy(retry=None)

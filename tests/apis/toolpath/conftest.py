@@ -5,57 +5,36 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
 import httpx2
 import pytest
 
-from failwell.sandbox.app import application, services
-from failwell.sandbox.wire import running
+from apis.serving import USUAL, Served, serving
 
 DATA = files("failwell.sandbox") / "data"
 MINTED: Any = object()
 
 
-class Town:
-    """One sandbox: its service, called without any client's help, and its controls.
+class Town(Served):
+    """One sandbox with Toolpath; `seen` lists method, path and key of every request to it."""
 
-    `seen` lists method, path and key of every request to Toolpath.
-    """
-
-    def __init__(self, url: str, http: httpx2.Client, service: Any, seen: list[Any]) -> None:
-        self.url = url
-        self.http = http
-        self.service = service
-        self.seen = seen
-        about = self.control("GET", "/sandbox.json").json()["apis"]["toolpath"]
-        self.base: str = about["base_url"]
-        self.keys: dict[str, str] = about["credentials"]
-
-    def control(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        """Speak to the sandbox itself."""
-        return self.http.request(method, self.url + path, **request)
+    api = "toolpath"
+    usual = "read_write"
+    seen: list[Any]
 
     def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        key: str | None = "read_write",
-        idem: Any = MINTED,
-        **request: Any,
+        self, method: str, path: str, *, key: str | None = USUAL, idem: Any = MINTED, **request: Any
     ) -> httpx2.Response:
-        """Speak to Toolpath; `key` names one of the credentials, or is a token itself."""
+        """Speak to Toolpath; a write has a key of its own where `idem` says nothing else."""
         fields = dict(request.pop("headers", {}))
-        if key is not None:
-            fields.setdefault("Authorization", f"Bearer {self.keys.get(key, key)}")
         if idem is MINTED and method not in ("GET", "HEAD"):
             idem = str(uuid.uuid4())
         if isinstance(idem, str):
             fields["Idempotency-Key"] = idem
-        return self.http.request(method, self.base + path, headers=fields, **request)
+        return super().call(method, path, key=key, headers=fields, **request)
 
     def step(self, name: str) -> str:
         """The text of one of the STEP files that come with failwell."""
@@ -85,39 +64,8 @@ class Town:
         created = self.call("POST", "/programs", json={"partId": part_id}).json()["data"]
         return self.settled(f"/programs/{created['id']}")
 
-    @property
-    def effects(self) -> dict[str, Any]:
-        """What was really created, and how many requests came."""
-        told: dict[str, Any] = self.control("GET", "/sandbox/toolpath/effects").json()
-        return told
-
-    @property
-    def created(self) -> dict[str, int]:
-        """What was really created."""
-        return dict(self.effects["created"])
-
-    def set(self, component: str, state: str) -> None:
-        """Stop or start a component."""
-        path = f"/sandbox/toolpath/components/{component}"
-        response = self.control("POST", path, json={"state": state})
-        assert response.json()["components"][component] == state
-
     @contextmanager
-    def stopped(self, component: str) -> Iterator[None]:
-        """Without this component for as long as the block runs."""
-        self.set(component, "stopped")
-        try:
-            yield
-        finally:
-            self.set(component, "running")
-
-    def limit(self, **limits: int) -> None:
-        """Change limits."""
-        response = self.control("PUT", "/sandbox/toolpath/limits", json=limits)
-        assert response.status_code == 200, response.text
-
-    @contextmanager
-    def limited(self, key: str = "read_write", more: int = 0) -> Iterator[int]:
+    def spent(self, key: str = "read_write", more: int = 0) -> Iterator[int]:
         """Allow this key `more` requests and not one besides; gives the limit."""
         fields = self.call("GET", "/cut-configs", key=key).headers
         used = int(fields["x-ratelimit-limit"]) - int(fields["x-ratelimit-remaining"])
@@ -126,11 +74,6 @@ class Town:
             yield used + more
         finally:
             self.limit(requests_per_minute=100_000)
-
-    def suffer(self, *faults: dict[str, Any]) -> None:
-        """Replace the list of faults."""
-        response = self.control("PUT", "/sandbox/toolpath/faults", json=list(faults))
-        assert response.status_code == 200, response.text
 
 
 def _recorded(app: Any, base: str, seen: list[tuple[str, str, str | None]]) -> Any:
@@ -148,12 +91,13 @@ def _recorded(app: Any, base: str, seen: list[tuple[str, str, str | None]]) -> A
 
 @contextmanager
 def _town(**settings: Any) -> Iterator[Town]:
-    with ExitStack() as stack:
-        http = stack.enter_context(httpx2.Client(trust_env=False, timeout=30))
-        (service,), seen = services(("toolpath",), **settings), list[tuple[str, str, str | None]]()
-        sandbox = _recorded(application([service], seed=1), service.base_path, seen)
-        town = Town(stack.enter_context(running(sandbox)), http, service, seen)
-        town.limit(requests_per_minute=100_000)
+    seen: list[tuple[str, str, str | None]] = []
+
+    def recorded(app: Any, service: Any) -> Any:
+        return _recorded(app, service.base_path, seen)
+
+    with serving(Town, {"requests_per_minute": 100_000}, recorded, **settings) as town:
+        town.seen = seen
         yield town
 
 

@@ -5,7 +5,6 @@ What the client believes is never the proof: what was created is counted by the 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import inspect
 import os
@@ -24,13 +23,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import failwell
+from apis.serving import Driven, World
 from failwell import errors
 from failwell.apis.toolpath import AsyncToolpath, Toolpath, ToolpathError, exceptions
 from failwell.apis.toolpath.contract import TOOLPATH
-from failwell.contract import Policy, Retry
 from failwell.errors import InvalidRequestError
 from failwell.model import Failure, Kind, Outcome
 from failwell.sandbox.wire import running
+from failwell.settings import Policy, Retry
 
 DATA = Path(str(files("failwell.sandbox") / "data"))
 SPACER = DATA / "standoff_spacer.step"
@@ -40,56 +40,17 @@ QUICK = Policy(retry=Retry(base=0.01, cap=0.05, fast_base=0.01))
 ONCE = Policy(retry=None)
 
 
-class Driven:
-    """A client of either world, whose methods are called the same way."""
-
-    def __init__(self, client: Any, runner: asyncio.Runner | None) -> None:
-        self._client = client
-        self._runner = runner
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        if not callable(found):
-            return Driven(found, self._runner)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            answer = found(*args, **kwargs)
-            if self._runner is not None and inspect.isawaitable(answer):
-                return self._runner.run(_awaited(answer))
-            return answer
-
-        return call
-
-
-async def _awaited(answer: Any) -> Any:
-    return await answer
-
-
-class Clients:
-    """Makes clients of one world, and closes them."""
-
-    def __init__(self, world: str) -> None:
-        self._runner = asyncio.Runner() if world == "async" else None
-        self._made: list[Any] = []
+class Clients(World):
+    """Makes clients of one world."""
 
     def __call__(self, town: Any, *, key: str = "read_write", **how: Any) -> Any:
         return self.at(town.base, town.keys.get(key, key), **how)
 
     def at(self, base_url: str, key: str, *, policy: Policy = QUICK, **how: Any) -> Any:
         """A client of this service."""
-        world = Toolpath if self._runner is None else AsyncToolpath
-        client = world(key, base_url=base_url, policy=policy, trust_env=False, **how)
-        self._made.append(client)
-        return Driven(client, self._runner)
-
-    def close(self) -> None:
-        for client in self._made:
-            if self._runner is None:
-                client.close()
-            else:
-                self._runner.run(client.aclose())
-        if self._runner is not None:
-            self._runner.close()
+        kind = AsyncToolpath if self.is_async else Toolpath
+        made = kind(key, base_url=base_url, policy=policy, trust_env=False, **how)
+        return Driven(self.keep(made), self)
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -409,7 +370,7 @@ def test_errors_carry_what_the_service_said(clients: Clients, town: Any) -> None
         clients(town, key="other_team").parts.get("part0001")
     with pytest.raises(failwell.BadRequestError) as invalid:
         clients(town).parts.create(SPACER, units="cm")
-    with town.limited(), pytest.raises(failwell.RateLimitError) as limited:
+    with town.spent(), pytest.raises(failwell.RateLimitError) as limited:
         clients(town, policy=ONCE).parts.create(SPACER)
     said = [(e.value.status_code, e.value.code) for e in (forbidden, refused, missing, invalid)]
     assert said == [

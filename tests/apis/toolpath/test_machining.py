@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from failwell.apis.toolpath import machining, step
+from failwell.apis.toolpath import step
 from failwell.apis.toolpath.machining import (
     Estimate,
     MachiningError,
@@ -17,6 +17,7 @@ from failwell.apis.toolpath.machining import (
     Program,
     estimate,
     plan,
+    pricing,
 )
 from failwell.apis.toolpath.step import Box, Hole, StepPart, SurfaceTally, parse
 
@@ -189,7 +190,7 @@ class TestEstimate:
         """A hole deeper than three diameters takes more than its share of time."""
 
         def seconds(depth: float) -> float:
-            return machining._drilling_seconds(5.0, depth) - machining.HOLE_APPROACH_S
+            return pricing._drilling_seconds(5.0, depth) - pricing.HOLE_APPROACH_S
 
         assert seconds(10.0) == pytest.approx(2 * seconds(5.0))
         assert seconds(35.0) == pytest.approx(2 * 7 * seconds(5.0))

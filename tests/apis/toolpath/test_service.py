@@ -699,7 +699,7 @@ def test_one_too_many(town: Any, part: str) -> None:
     """4, 6: the quota used up is 429; what is refused is not counted, does nothing and does not
     use the key up; another API key has a quota of its own."""
     before, key = town.created, str(uuid.uuid4())
-    with town.limited(more=2) as limit:
+    with town.spent(more=2) as limit:
         left = [town.call("GET", f"/parts/{part}").headers["x-ratelimit-remaining"] for _ in "12"]
         assert left == ["1", "0"]
         for _ in range(3):
@@ -716,7 +716,7 @@ def test_one_too_many(town: Any, part: str) -> None:
 def test_retry_after_does_not_lie(town: Any, part: str) -> None:
     """6: `Retry-After` is whole seconds, ends with the window that `X-RateLimit-Reset` names, and
     does not grow from one refusal to the next."""
-    with town.limited():
+    with town.spent():
         waits, ends = [], []
         for _ in range(2):
             response = town.call("GET", f"/parts/{part}")
@@ -733,7 +733,7 @@ def test_retry_after_does_not_lie(town: Any, part: str) -> None:
 
 
 def _exhausted(key: str) -> Callable[[Any], Any]:
-    return lambda town: town.limited(key)
+    return lambda town: town.spent(key)
 
 
 def _without_engine(town: Any) -> Any:
@@ -795,7 +795,7 @@ def test_a_missing_key_is_told_before_the_body(town: Any) -> None:
         clash = town.call("POST", "/parts", idem=request["idem"], content=b"?")
         error_of(clash, 409, "conflict")
         assert town.call("POST", "/parts", **request).content == first.content
-    with town.limited():
+    with town.spent():
         error_of(town.call("POST", "/parts", **request), 429, "rate_limited")
 
 
@@ -905,7 +905,7 @@ def test_each_endpoint_returns_exactly_what_is_documented(
     everything()
     for key in ("expired", "read_only", "other_team"):
         everything(key=key)
-    with town.limited():
+    with town.spent():
         everything()
     for component in ("engine", "store"):
         with town.stopped(component):

@@ -14,9 +14,8 @@ from starlette.requests import Request
 from failwell.apis.ionq.backends import Backend
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.database import Database
-from failwell.apis.ionq.refusals import too_large
 from failwell.server import context
-from failwell.server.asgi import App, Message, Receive, Scope, SendMessage
+from failwell.server.asgi import App, Receive, Scope, SendMessage
 
 _KEY = "failwell.ionq.key"
 
@@ -104,25 +103,3 @@ def _unauthorized(message: str) -> Exception:
     if request is not None:
         request.headers["WWW-Authenticate"] = "apiKey"
     return IONQ.fail("Unauthorized Error", message=message)
-
-
-def bounded(most: Callable[[], int]) -> Callable[[App], App]:
-    """Refuses a body that is over `most` bytes while it arrives."""
-
-    def around(app: App) -> App:
-        async def counted(scope: Scope, receive: Receive, send: SendMessage) -> None:
-            size = 0
-
-            async def counting() -> Message:
-                nonlocal size
-                message = await receive()
-                size += len(message.get("body", b""))
-                if size > most():
-                    raise too_large(f"The body is over {most()} bytes")
-                return message
-
-            await app(scope, counting, send)
-
-        return counted
-
-    return around

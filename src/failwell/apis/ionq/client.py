@@ -21,9 +21,10 @@ from failwell.apis.ionq.extensions import ClientExtension
 from failwell.apis.ionq.search import searched
 from failwell.apis.operation import Operation, T, arun, run
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Contract, Policy
+from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
+from failwell.settings import Policy
 
 _DEFAULT = Policy()
 _NONE = ClientExtension()

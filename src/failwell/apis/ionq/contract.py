@@ -10,8 +10,9 @@ from __future__ import annotations
 from failwell.apis.ionq.envelope import Envelope
 from failwell.apis.ionq.kinds import BY_KIND, CircuitOpenError, DeadlineExceededError
 from failwell.apis.ionq.lookup import BY_TAG
-from failwell.contract import Code, Contract, Idempotency, RequestIds, Retry
+from failwell.contract import Code, Contract, Idempotency, RequestIds
 from failwell.model import Outcome
+from failwell.settings import Retry
 
 _NOTHING = Outcome.NOT_STARTED
 

@@ -13,8 +13,8 @@ from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.job_errors import JobFailedError, JobTimeoutError
 from failwell.apis.ionq.records import JobRecord
 from failwell.clients.waiting import wait
-from failwell.contract import Policy
 from failwell.job import Job
+from failwell.settings import Policy
 
 POLL_INTERVAL = 1.0
 TIMEOUT = 300.0

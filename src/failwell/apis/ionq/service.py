@@ -18,11 +18,13 @@ from starlette.routing import Route
 
 from failwell.actions import Store
 from failwell.apis import docs
+from failwell.apis.bounded import bounded
 from failwell.apis.ionq import access, openapi
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.database import Database
 from failwell.apis.ionq.jobs import Jobs
 from failwell.apis.ionq.queue import Queue
+from failwell.apis.ionq.refusals import too_large
 from failwell.apis.ionq.routes.jobs import JobRoutes
 from failwell.apis.ionq.routes.machines import MachineRoutes
 from failwell.apis.ionq.routes.sessions import SessionRoutes
@@ -59,7 +61,7 @@ class IonQService(LocalService[Limits]):
 
     def __init__(self, *, seconds_per_job: float = 0.0, store: Store | None = None) -> None:
         super().__init__(Limits(), store)
-        self._database = Database(lambda: self.folder / "ionq.db")
+        self._database = Database(lambda: self.folder)
         self._simulator = Simulator()
         self.parts = {"store": self._database, "simulator": self._simulator}
         self._keys = access.minted()
@@ -105,7 +107,7 @@ class IonQService(LocalService[Limits]):
         guards = (
             access.authenticated(self._database),
             limited(IONQ, self.store, windows, caller=access.caller),
-            access.bounded(lambda: self.allowed.max_body_bytes),
+            bounded(lambda: self.allowed.max_body_bytes, _too_large),
         )
         guarded = [Middleware(guard) for guard in guards]
         routes = [
@@ -140,3 +142,7 @@ def _by_method(handlers: dict[str, openapi.Handler]) -> openapi.Handler:
         return await handlers[method](request)
 
     return dispatch
+
+
+def _too_large(most: int, _: int) -> Exception:
+    return too_large(f"The body is over {most} bytes")

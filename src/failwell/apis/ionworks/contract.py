@@ -12,9 +12,10 @@ import msgspec
 
 from failwell.apis.ionworks.exceptions import BY_KIND, CIRCUIT_ERROR, DEADLINE_ERROR
 from failwell.apis.ionworks.lookup import BY_NAME, EXISTING
-from failwell.contract import Code, Contract, Idempotency, RequestIds, Retry
+from failwell.contract import Code, Contract, Idempotency, RequestIds
 from failwell.dialects.flat import Flat
 from failwell.model import Outcome
+from failwell.settings import Retry
 
 BASE_URL = "https://api.ionworks.com"
 API_KEY_HEADER = "X-API-Key"

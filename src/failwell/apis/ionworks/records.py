@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import sqlite3
 import uuid
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from failwell.apis.database import Database
 
 _NAMED = """
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, project TEXT NOT NULL,
@@ -69,70 +70,52 @@ CREATED = ("cell_specs", "cell_instances", "measurements", "simulations", "pipel
 """The tables whose records are counted as effects."""
 
 
-class Records:
-    """The database in `folder()`, open while it runs.
+class Records(Database):
+    """The service's database, as a component that can be waited for.
 
     Raises `sqlite3.ProgrammingError` for everything while it is stopped.
     """
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
-        self._folder = folder
-        self._opened = asyncio.Event()
+    file = "ionworks.db"
+    schema = _SCHEMA
 
-    @property
-    def running(self) -> bool:
-        return self._opened.is_set()
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        super().__init__(folder)
+        self._opened = asyncio.Event()
 
     async def start(self) -> None:
         """Open the database, and make it where it is not there yet."""
-        if self.running:
-            return
-        is_new = not self._path.exists()
-        self._connection = self._connect()
-        if is_new:
-            self._connection.executescript(_SCHEMA)
+        await super().start()
         self._opened.set()
 
     async def stop(self) -> None:
         """Close the database."""
-        if self.running:
-            self._opened.clear()
-            self._connection.close()
+        self._opened.clear()
+        await super().stop()
 
     async def until_running(self) -> None:
         """Return when the database is open."""
         await self._opened.wait()
 
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        """What is written inside stands or falls together."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
     def write(self, sql: str, *values: Any) -> int:
         """Carry out one statement; how many rows it changed."""
-        return self._connection.execute(sql, values).rowcount
+        return self._open.execute(sql, values).rowcount
 
     def insert(self, table: str, **columns: Any) -> None:
         """One new row."""
         marks = ", ".join("?" * len(columns))
         names = ", ".join(columns)
-        self._connection.execute(
+        self._open.execute(
             f"INSERT INTO {table} ({names}) VALUES ({marks})", list(columns.values())
         )
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query."""
-        return self._connection.execute(sql, values).fetchall()
+        return self._open.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query; None where there is none."""
-        found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        found: sqlite3.Row | None = self._open.execute(sql, values).fetchone()
         return found
 
     def created(self) -> dict[str, int]:
@@ -141,15 +124,9 @@ class Records:
             counts = dict(reader.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
         return {table: counts.get(table, 0) for table in CREATED}
 
-    @property
-    def _path(self) -> Path:
-        return self._folder() / "ionworks.db"
-
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection = super()._connect()
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 

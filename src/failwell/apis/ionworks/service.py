@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from failwell.actions import Store
+from failwell.apis.bounded import bounded
 from failwell.apis.ionworks import openapi
 from failwell.apis.ionworks.access import caller_of, minted_keys
 from failwell.apis.ionworks.bodies import answer, too_large
@@ -34,7 +35,7 @@ from failwell.apis.ionworks.routes.uploads import Uploads
 from failwell.apis.service import LocalService
 from failwell.model import Outcome
 from failwell.policy.quota import Window
-from failwell.server.asgi import App, Message, Receive, Scope, SendMessage, wrap
+from failwell.server.asgi import App, Receive, Scope, SendMessage, wrap
 from failwell.server.quota import limited
 
 _ROOMS = (
@@ -121,7 +122,8 @@ class IonworksService(LocalService[Limits]):
 
         guards: tuple[Any, ...] = (_undone,)
         if endpoints[0].access == KEYED:
-            guards += (self._house.access.authenticated, self._counted, self._bounded)
+            small = bounded(lambda: self.allowed.max_body_bytes, _too_large)
+            guards += (self._house.access.authenticated, self._counted, small)
         return Route(
             BASE_PATH + path.replace("{path}", "{path:path}"),
             handle,
@@ -143,24 +145,6 @@ class IonworksService(LocalService[Limits]):
 
         return counted
 
-    def _bounded(self, app: App) -> App:
-        """The size of the body, while it arrives."""
-
-        async def bounded(scope: Scope, receive: Receive, send: SendMessage) -> None:
-            most, size = self.allowed.max_body_bytes, 0
-
-            async def counting() -> Message:
-                nonlocal size
-                message = await receive()
-                size += len(message.get("body", b""))
-                if size > most:
-                    raise too_large(most)
-                return message
-
-            await app(scope, counting, send)
-
-        return bounded
-
 
 def _undone(app: App) -> App:
     """A failure of the store as Ionworks' own: every write is one transaction, so it is undone."""
@@ -172,6 +156,10 @@ def _undone(app: App) -> App:
             raise IONWORKS.fail("INTERNAL_ERROR", outcome=Outcome.ROLLED_BACK) from error
 
     return inside
+
+
+def _too_large(most: int, _: int) -> Exception:
+    return too_large(most)
 
 
 async def _openapi(request: Request) -> Response:

@@ -10,8 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from failwell.apis.database import timestamp
 from failwell.apis.matcraft.contract import MATCRAFT
-from failwell.apis.matcraft.state.database import timestamp
 from failwell.apis.matcraft.state.listing import Page
 from failwell.server import context
 

@@ -18,9 +18,9 @@ from failwell.apis.matcraft.records import Dataset, JobRecord, LogLine, Page, Te
 from failwell.apis.matcraft.resource import AsyncResource
 from failwell.apis.operation import arun
 from failwell.clients.httpx2 import AsyncClient
-from failwell.contract import Policy
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
+from failwell.settings import Policy
 
 _DEFAULT = Policy()
 

@@ -19,9 +19,9 @@ from failwell.apis.matcraft.records import Dataset, JobRecord, LogLine, Page, Te
 from failwell.apis.matcraft.resource import Resource
 from failwell.apis.operation import run
 from failwell.clients.httpx2 import Client
-from failwell.contract import Policy
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
+from failwell.settings import Policy
 
 _DEFAULT = Policy()
 

@@ -14,9 +14,10 @@ from failwell.apis.matcraft.exceptions import (
     MatCraftDeadlineExceededError,
 )
 from failwell.apis.matcraft.lookup import found, record, request
-from failwell.contract import Code, Contract, Idempotency, LookUp, RequestIds, Retry
+from failwell.contract import Code, Contract, Idempotency, LookUp, RequestIds
 from failwell.dialects.nested import Nested
 from failwell.model import Outcome
+from failwell.settings import Retry
 
 _NOTHING = Outcome.NOT_STARTED
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.requests import Request
 
 from failwell.actions import AsyncStore, Store, StoreError
+from failwell.apis.bounded import counted
 from failwell.apis.matcraft.answers import invalid
 from failwell.apis.matcraft.contract import MATCRAFT
 from failwell.apis.matcraft.exceptions import UnauthorizedError
@@ -20,7 +21,7 @@ from failwell.apis.matcraft.state.database import Database
 from failwell.apis.matcraft.state.keys import PREFIXES, Key
 from failwell.policy.quota import Admission, Window
 from failwell.server import context
-from failwell.server.asgi import App, Message, Receive, Scope, SendMessage
+from failwell.server.asgi import App, Receive, Scope, SendMessage
 from failwell.server.quota import Quota, rate_limit_headers
 from failwell.stores.threaded import unblocked
 
@@ -74,7 +75,7 @@ class Gate:
             scope[_CALLER] = caller = self._caller(scope)
             address = (scope.get("client") or ("unknown",))[0]
             await self._requests.spend(caller.token if isinstance(caller, Key) else str(address))
-            await app(scope, _bounded(receive, self._most_bytes(scope)), send)
+            await app(scope, counted(receive, self._most_bytes(scope), _too_large), send)
 
         return gate
 
@@ -119,15 +120,5 @@ def _limited(admission: Admission) -> Exception:
     return MATCRAFT.fail("RATE_LIMITED", message=message, details=[detail], retry_after=wait)
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-    size = 0
-
-    async def counting() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > most:
-            raise invalid(f"The body is over {most} bytes")
-        return message
-
-    return counting
+def _too_large(most: int, _: int) -> Exception:
+    return invalid(f"The body is over {most} bytes")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from failwell.apis.matcraft import answered
 from failwell.apis.matcraft.records import CampaignRecord, Reason
-from failwell.contract import Policy
 from failwell.flows.ending import Finished
+from failwell.settings import Policy
 
 
 class Held:

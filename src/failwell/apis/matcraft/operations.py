@@ -24,10 +24,10 @@ from failwell.apis.matcraft.records import (
     Template,
 )
 from failwell.apis.operation import Ask, Operation
-from failwell.contract import Options
 from failwell.errors import InvalidRequestError
 from failwell.job import Job
 from failwell.model import Outcome
+from failwell.settings import Options
 
 T = TypeVar("T")
 

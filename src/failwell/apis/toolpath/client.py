@@ -1,4 +1,4 @@
-"""`Toolpath` and `AsyncToolpath`: parts, programs and estimates, paid for once.
+"""`Toolpath`: parts, programs and estimates, paid for once.
 
 >>> from failwell.apis.toolpath import Toolpath
 >>> toolpath = Toolpath(api_key="tp_live_…")
@@ -11,35 +11,19 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from failwell.apis import keys
-from failwell.apis.operation import Operation, arun, run
+from failwell.apis.operation import Operation, run
 from failwell.apis.toolpath import operations
+from failwell.apis.toolpath.connection import BASE_URL, USUAL, arguments, patience
 from failwell.apis.toolpath.contract import TOOLPATH
-from failwell.apis.toolpath.operations import Estimate, Part, Program, StepFile, Timings, Units
-from failwell.clients.httpx2 import AsyncClient, Client
+from failwell.apis.toolpath.operations import Estimate, Part, Program, Timings, Units
+from failwell.apis.toolpath.stepfile import StepFile
+from failwell.clients.httpx2 import Client
 from failwell.clients.waiting import wait
-from failwell.contract import Policy
 from failwell.errors import FailwellError
 from failwell.flows.ending import Finished
 from failwell.flows.settle import Settled
 from failwell.job import Job
-
-BASE_URL = "https://app.toolpath.com/api/public/v0"
-KEY_VARIABLE = "TOOLPATH_API_KEY"
-
-_ADVICE = "Make a key in Toolpath's settings; it begins with tp_live_."
-_DEFAULT = Policy()
-
-
-def _arguments(api_key: str | None, base_url: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    key = keys.api_key(api_key, (KEY_VARIABLE,), _ADVICE)
-    headers = {**arguments.pop("headers", {}), "Authorization": f"Bearer {key}"}
-    return {"timeout": 30.0, **arguments, "base_url": base_url, "headers": headers}
-
-
-def _patience(policy: Policy) -> float:
-    """Seconds of failed looks that a wait bears; none where the caller has turned retries off."""
-    return 0.0 if policy.retry is None else 60.0
+from failwell.settings import Policy
 
 
 class Toolpath:
@@ -57,10 +41,10 @@ class Toolpath:
         api_key: str | None = None,
         *,
         base_url: str = BASE_URL,
-        policy: Policy = _DEFAULT,
-        **arguments: Any,
+        policy: Policy = USUAL,
+        **more: Any,
     ) -> None:
-        ready = _arguments(api_key, base_url, arguments)
+        ready = arguments(api_key, base_url, more)
         self.client = Client(contract=TOOLPATH, policy=policy, **ready)
         self.parts = Parts(self.client)
         self.programs = Programs(self.client)
@@ -89,8 +73,8 @@ class _Resource:
         return run(self._client, operation)
 
     def _wait(self, made: str | Part | Program, job: Job, timeout: float) -> Finished:
-        patience = _patience(self._client.policy)
-        return wait(self._client, operations.id_of(made), job, timeout=timeout, tolerate=patience)
+        tolerated = patience(self._client.policy)
+        return wait(self._client, operations.id_of(made), job, timeout=timeout, tolerate=tolerated)
 
 
 class Parts(_Resource):
@@ -162,107 +146,3 @@ class Estimates(_Resource):
         """
         job = operations.ESTIMATES[timings]
         return operations.estimate_of(self._wait(program, job, timeout))
-
-
-class AsyncToolpath:
-    """Toolpath's API for async code: the same methods, awaited. See `Toolpath`."""
-
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        base_url: str = BASE_URL,
-        policy: Policy = _DEFAULT,
-        **arguments: Any,
-    ) -> None:
-        ready = _arguments(api_key, base_url, arguments)
-        self.client = AsyncClient(contract=TOOLPATH, policy=policy, **ready)
-        self.parts = AsyncParts(self.client)
-        self.programs = AsyncPrograms(self.client)
-        self.estimates = AsyncEstimates(self.client)
-
-    async def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.AsyncClient.settle`."""
-        return await self.client.settle(error)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self.client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-
-class _AsyncResource:
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def _run(self, operation: Operation[operations.T]) -> operations.T:
-        return await arun(self._client, operation)
-
-    async def _wait(self, made: str | Part | Program, job: Job, timeout: float) -> Finished:
-        patience = _patience(self._client.policy)
-        return await wait(
-            self._client, operations.id_of(made), job, timeout=timeout, tolerate=patience
-        )
-
-
-class AsyncParts(_AsyncResource):
-    """Parts: see `Parts`."""
-
-    async def create(
-        self,
-        step: StepFile,
-        *,
-        name: str | None = None,
-        units: Units = "mm",
-        idempotency_key: str | None = None,
-    ) -> Part:
-        """Upload a STEP file: see `Parts.create`."""
-        return await self._run(operations.create_part(step, name, units, idempotency_key))
-
-    async def get(self, part: str | Part) -> Part:
-        """The part as it is now."""
-        return await self._run(operations.get_part(part))
-
-    async def wait(self, part: str | Part, *, timeout: float = 300.0) -> Part:
-        """The part when it is ready: see `Parts.wait`."""
-        return operations.part_of(await self._wait(part, operations.PART, timeout))
-
-
-class AsyncPrograms(_AsyncResource):
-    """Programs: see `Programs`."""
-
-    async def create(
-        self,
-        part: str | Part,
-        *,
-        cut_config: str | None = None,
-        timeout: float = 300.0,
-        idempotency_key: str | None = None,
-    ) -> Program:
-        """Have a program made: see `Programs.create`."""
-        operation = operations.create_program(part, cut_config, timeout, idempotency_key)
-        return await self._run(operation)
-
-    async def get(self, program: str | Program) -> Program:
-        """The program as it is now."""
-        return await self._run(operations.get_program(program))
-
-    async def wait(self, program: str | Program, *, timeout: float = 300.0) -> Program:
-        """The program when it is ready: see `Programs.wait`."""
-        return operations.program_of(await self._wait(program, operations.PROGRAM, timeout))
-
-
-class AsyncEstimates(_AsyncResource):
-    """Estimates: see `Estimates`."""
-
-    async def get(
-        self, program: str | Program, *, timings: Timings = "fast", timeout: float = 300.0
-    ) -> Estimate:
-        """The estimate: see `Estimates.get`."""
-        job = operations.ESTIMATES[timings]
-        return operations.estimate_of(await self._wait(program, job, timeout))

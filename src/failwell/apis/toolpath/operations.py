@@ -6,7 +6,6 @@ import base64
 import gzip
 import re
 import uuid
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import httpx2
@@ -14,27 +13,26 @@ import msgspec
 
 from failwell.apis.answers import BROKEN, unreadable
 from failwell.apis.operation import Ask, Operation, Pause
+from failwell.apis.toolpath import stepfile
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.exceptions import ToolpathJobFailedError, ToolpathJobTimeoutError
-from failwell.contract import Options
+from failwell.apis.toolpath.stepfile import StepFile
 from failwell.errors import ConflictError, InvalidRequestError
 from failwell.flows.ending import Finished
 from failwell.flows.poll import poll
 from failwell.flows.sight import Watch
 from failwell.job import Job
 from failwell.model import Outcome
+from failwell.settings import Options
 
 T = TypeVar("T")
 
 Units = Literal["mm", "in"]
 Timings = Literal["fast", "refined"]
 Status = Literal["processing", "ready", "failed"]
-StepFile = str | bytes | Path
 
 LARGEST_BODY = 25 * 1024 * 1024
 """Bytes of JSON that Toolpath takes at most."""
-
-_BEGINS = re.compile(r"ISO-10303-21\s*;")
 
 
 class Part(msgspec.Struct, frozen=True, rename="camel"):
@@ -116,9 +114,9 @@ ESTIMATES: dict[Timings, Job] = {
 
 def create_part(step: StepFile, name: str | None, units: Units, key: str | None) -> Operation[Part]:
     """A new part, processing."""
-    text, source = _step(step)
-    body: dict[str, Any] = {"name": name or _stem(source) or "part", "units": units}
-    packed = gzip.compress(_encoded(text, source), compresslevel=6, mtime=0)
+    text, source = stepfile.read(step)
+    body: dict[str, Any] = {"name": name or stepfile.stem(source) or "part", "units": units}
+    packed = gzip.compress(stepfile.encoded(text, source), compresslevel=6, mtime=0)
     body |= {
         "stepFile": base64.b64encode(packed).decode(),
         "stepFileCompression": "gzip+base64",
@@ -127,7 +125,7 @@ def create_part(step: StepFile, name: str | None, units: Units, key: str | None)
     if len(body["stepFile"]) > LARGEST_BODY - 1024:
         size = len(body["stepFile"]) / 1024 / 1024
         raise InvalidRequestError.of(
-            f"{_named(source)} is {size:.0f} MB even when compressed: Toolpath takes 25 MB"
+            f"{stepfile.named(source)} is {size:.0f} MB even when compressed: Toolpath takes 25 MB"
         )
     response, _ = yield from Ask("POST", "parts", json=body, options=_keyed(key))
     return _data(response, Part)
@@ -211,60 +209,3 @@ def id_of(record: str | Part | Program) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", identifier):
         raise InvalidRequestError.of(f"{identifier!r} is not an id: letters, digits, - and _ only")
     return identifier
-
-
-def _step(step: StepFile) -> tuple[str, str | None]:
-    """The STEP text, and the name of its file."""
-    source = None
-    if isinstance(step, Path) or (isinstance(step, str) and not _is_text(step)):
-        path = Path(step)
-        source = path.name
-        step = _read(path)
-    if isinstance(step, bytes):
-        step = _decoded(step, source)
-    assert isinstance(step, str)
-    if not step.strip():
-        raise InvalidRequestError.of(f"{_named(source)} is empty")
-    if not _BEGINS.search(step[:4096]):
-        raise InvalidRequestError.of(
-            f"{_named(source)} is not a STEP file: it does not begin with ISO-10303-21;"
-        )
-    return step, source
-
-
-def _is_text(step: str) -> bool:
-    """Whether it is STEP text, well or badly written, and not the path of a file."""
-    return not step.strip() or "\n" in step or "ISO-10303-21" in step
-
-
-def _encoded(text: str, source: str | None) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequestError.of(f"{_named(source)} holds text that is not Unicode") from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        shown = str(path) if len(str(path)) < 200 else f"{str(path)[:60]}…"
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidRequestError.of(f"The STEP file {shown!r} cannot be read: {reason}") from None
-
-
-def _decoded(data: bytes, source: str | None) -> str:
-    if b"\0" in data:
-        raise InvalidRequestError.of(f"{_named(source)} is binary, not STEP text")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _named(source: str | None) -> str:
-    return f"The STEP file {source!r}" if source else "The STEP file"
-
-
-def _stem(source: str | None) -> str | None:
-    return None if source is None else Path(source).stem

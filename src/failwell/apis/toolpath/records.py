@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from failwell.apis.database import SQLiteFile, opened, records, timestamp, transaction
 from failwell.apis.toolpath.engine import Failure
 from failwell.apis.toolpath.machining import Estimate, Program
 from failwell.apis.toolpath.rows import Key, PartRow, ProgramRow, Timings
@@ -42,56 +41,49 @@ CREATE TABLE IF NOT EXISTS estimates (
 """
 
 
-class Records:
+class Records(SQLiteFile):
     """The service's database, in a folder: one writer, and readers that see what is committed.
 
     Raises `sqlite3.ProgrammingError` for what it is asked while it is stopped.
     """
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
-        self._folder = folder
-        self._writer = self._reader = sqlite3.connect(":memory:")
-        self._writer.close()
-        self._is_open = False
-        self._writing = asyncio.Lock()
+    file = "toolpath.db"
+    schema = _SCHEMA
 
-    @property
-    def running(self) -> bool:
-        """Whether it answers."""
-        return self._is_open
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        super().__init__(folder)
+        self._read: sqlite3.Connection | None = None
+        self._writing = asyncio.Lock()
 
     async def start(self) -> None:
         """Open the database; the first time, make its tables."""
         async with self._writing:
-            if not self._is_open:
-                self._writer, self._reader = self._connect(), self._connect()
-                self._writer.executescript(_SCHEMA)
-                self._is_open = True
+            await super().start()
+            if self._read is None:
+                self._read = self._connect()
 
     async def stop(self) -> None:
         """Close the database, between two transactions."""
         async with self._writing:
-            self._writer.close()
-            self._reader.close()
-            self._is_open = False
+            await super().stop()
+            if self._read is not None:
+                self._read.close()
+                self._read = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
         """What is written inside stands or falls together, and nobody else writes meanwhile."""
         async with self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._open):
                 yield
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            self._writer.execute("COMMIT")
+
+    @property
+    def _reader(self) -> sqlite3.Connection:
+        return opened(self._read)
 
     def add_key(self, key: Key) -> None:
         """Keep an API key."""
-        self._writer.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(key)
-        )
+        self._open.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(key))
 
     def key(self, token: str) -> Key | None:
         """The API key with this token."""
@@ -100,12 +92,12 @@ class Records:
 
     def add_part(self, team: str, name: str, units: str, source: str | None, step: str) -> PartRow:
         """A new part, processing."""
-        cursor = self._writer.execute(
+        cursor = self._open.execute(
             "INSERT INTO parts (team, name, units, source_file, step, created, status)"
             " VALUES (?, ?, ?, ?, ?, ?, 'processing')",
             (team, name, units, source, step, timestamp()),
         )
-        return _row(self._writer, PartRow, "parts", cursor.lastrowid)
+        return _row(self._open, PartRow, "parts", cursor.lastrowid)
 
     def part(self, number: int) -> PartRow:
         """The part with this number. Raises `LookupError`."""
@@ -114,7 +106,7 @@ class Records:
     def part_is(self, number: int, value: StepPart | Failure) -> None:
         """The Engine has measured the part, or says why it could not."""
         code, reason = _why(value)
-        self._writer.execute(
+        self._open.execute(
             "UPDATE parts SET status = ?, failure_code = ?, failure_reason = ?, geometry = ?"
             " WHERE number = ?",
             ("failed" if code else "ready", code, reason, _json(value), number),
@@ -125,16 +117,16 @@ class Records:
         now = timestamp()
         if part.project is None:
             project = f"API: {part.name} ({now})"
-            self._writer.execute(
+            self._open.execute(
                 "UPDATE parts SET project = ? WHERE number = ? AND project IS NULL",
                 (project, part.number),
             )
-        cursor = self._writer.execute(
+        cursor = self._open.execute(
             "INSERT INTO programs (part, team, cut_config, created, updated, status)"
             " VALUES (?, ?, ?, ?, ?, 'processing')",
             (part.number, part.team, cut_config, now, now),
         )
-        return _row(self._writer, ProgramRow, "programs", cursor.lastrowid)
+        return _row(self._open, ProgramRow, "programs", cursor.lastrowid)
 
     def program(self, number: int) -> ProgramRow:
         """The program with this number. Raises `LookupError`."""
@@ -150,7 +142,7 @@ class Records:
     def program_is(self, number: int, value: Program | Failure) -> None:
         """The Engine has planned the program, or says why it could not."""
         code, reason = _why(value)
-        self._writer.execute(
+        self._open.execute(
             "UPDATE programs SET status = ?, failure_code = ?, failure_reason = ?, plan = ?,"
             " updated = ? WHERE number = ?",
             ("failed" if code else "ready", code, reason, _json(value), timestamp(), number),
@@ -165,7 +157,7 @@ class Records:
 
     def estimate_is(self, program: int, estimate: Estimate) -> None:
         """The Engine has estimated the program."""
-        self._writer.execute(
+        self._open.execute(
             "INSERT OR REPLACE INTO estimates VALUES (?, ?, ?)",
             (program, estimate.timings, msgspec.json.encode(estimate)),
         )
@@ -191,22 +183,7 @@ class Records:
         """How many of each were really created; it can be asked while the database is
         stopped."""
         tables = ("parts", "programs")
-        count = "SELECT count(*) FROM "
-        with contextlib.closing(self._connect()) as reader:
-            return {table: reader.execute(count + table).fetchone()[0] for table in tables}
-
-    def _connect(self) -> sqlite3.Connection:
-        path = str(self._folder() / "toolpath.db")
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
-
-
-def timestamp() -> str:
-    """The time of day, in ISO 8601 with milliseconds."""
-    now = time.time()
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        return self.counts({table: f"SELECT count(*) FROM {table}" for table in tables})
 
 
 def _row(connection: sqlite3.Connection, cls: type[R], table: str, number: int | None) -> R:
@@ -217,9 +194,7 @@ def _row(connection: sqlite3.Connection, cls: type[R], table: str, number: int |
 
 
 def _rows(connection: sqlite3.Connection, cls: type[R], where: str) -> list[R]:
-    cursor = connection.execute(f"SELECT * FROM {where}")
-    names = [column[0] for column in cursor.description]
-    return [cls(**dict(zip(names, row, strict=True))) for row in cursor]
+    return records(connection.execute(f"SELECT * FROM {where}"), cls)
 
 
 def _why(value: StepPart | Program | Failure) -> tuple[str | None, str | None]:

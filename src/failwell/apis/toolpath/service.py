@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from failwell.actions import Store
 from failwell.apis import docs
+from failwell.apis.bounded import bounded
 from failwell.apis.service import LocalService
 from failwell.apis.toolpath import keys, openapi
 from failwell.apis.toolpath.contract import TOOLPATH
@@ -22,7 +23,7 @@ from failwell.apis.toolpath.records import Records
 from failwell.apis.toolpath.routes import BASE_PATH, Routes
 from failwell.apis.toolpath.workshop import Workshop
 from failwell.policy.quota import Window
-from failwell.server.asgi import App, Message, Receive, Scope, SendMessage, idempotent, wrap
+from failwell.server.asgi import App, Receive, Scope, SendMessage, idempotent, wrap
 from failwell.server.quota import limited
 
 fail = TOOLPATH.fail
@@ -80,7 +81,8 @@ class ToolpathService(LocalService[Limits]):
     def _starlette(self) -> Starlette:
         handlers = Routes(self._workshop).handlers()
         once = idempotent(TOOLPATH, self.store, caller=keys.caller_of, on_error="release")
-        guards = (self._authenticated, self._quota, self._bounded, once)
+        small = bounded(lambda: self.allowed.max_body_bytes, _too_large)
+        guards = (self._authenticated, self._quota, small, once)
         guarded = [Middleware(guard) for guard in guards]
         routes = [
             Route(
@@ -111,20 +113,6 @@ class ToolpathService(LocalService[Limits]):
     def _windows(self) -> tuple[Window]:
         return (Window(self.allowed.requests_per_minute, 60.0),)
 
-    def _bounded(self, app: App) -> App:
-        """The size of the body, while it arrives."""
 
-        async def bounded(scope: Scope, receive: Receive, send: SendMessage) -> None:
-            most, size = self.allowed.max_body_bytes, 0
-
-            async def counting() -> Message:
-                nonlocal size
-                message = await receive()
-                size += len(message.get("body", b""))
-                if size > most:
-                    raise fail("invalid_request", 400, message=f"The body is over {most} bytes")
-                return message
-
-            await app(scope, counting, send)
-
-        return bounded
+def _too_large(most: int, _: int) -> Exception:
+    return fail("invalid_request", 400, message=f"The body is over {most} bytes")

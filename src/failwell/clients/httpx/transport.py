@@ -32,7 +32,7 @@ from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream
 from failwell.clients.limits import awithin, within
 from failwell.clients.origin import async_store, only_sync, opened, sync_store
 from failwell.clients.seam import DEFAULT, Account, Last, Seam
-from failwell.contract import Contract, Policy
+from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import adrive, drive
 from failwell.errors import FailwellError
@@ -40,6 +40,7 @@ from failwell.events import Hook
 from failwell.flows.call import call
 from failwell.flows.story import Done
 from failwell.model import Reply
+from failwell.settings import Policy
 
 
 class Transport(httpx.BaseTransport):

@@ -42,7 +42,7 @@ from failwell.clients.origin import (
     tenant_of,
     unblocked_store,
 )
-from failwell.contract import Contract, Options, Policy
+from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import Rim, adrive, drive
 from failwell.errors import FailwellError, InvalidRequestError
@@ -52,6 +52,7 @@ from failwell.flows.story import Begun
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Reply, Request, Sent
 from failwell.policy import deadline
+from failwell.settings import Options, Policy
 
 if TYPE_CHECKING:
     from failwell.clients.renewal import TokenAuth

@@ -15,7 +15,7 @@ from failwell.actions import Flow, Send
 from failwell.clients import keys
 from failwell.clients.httpx2.body import AsyncBody, SyncBody, Tracked
 from failwell.clients.origin import gate_of
-from failwell.contract import Contract, Options, Policy
+from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
 from failwell.flows.call import call
@@ -24,6 +24,7 @@ from failwell.ids import minted
 from failwell.model import Request, Response
 from failwell.policy import deadline, evidence
 from failwell.policy.tags import tagged, takes_tags
+from failwell.settings import Options, Policy
 from failwell.stores.memory import MemoryStore
 
 if TYPE_CHECKING:

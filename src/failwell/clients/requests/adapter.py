@@ -28,7 +28,7 @@ from failwell.clients.requests.attempt import RAISED, THEIRS, answer, fault_of
 from failwell.clients.requests.prepare import Prepared, prepare
 from failwell.clients.requests.sockets import bind
 from failwell.clients.seam import DEFAULT, Account, Last, Seam
-from failwell.contract import Contract, Policy
+from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import drive
 from failwell.errors import FailwellError
@@ -37,6 +37,7 @@ from failwell.flows.call import broken_off, call
 from failwell.flows.story import Done
 from failwell.model import Reply, Response
 from failwell.policy import deadline
+from failwell.settings import Policy
 
 
 class Adapter(BaseAdapter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Mapping
 
 import requests
 from requests import exceptions as theirs
@@ -38,17 +39,26 @@ RAISED = (theirs.RequestException, below.HTTPError)
 THEIRS = Theirs(theirs.InvalidJSONError, theirs.InvalidHeader, theirs.ConnectionError)
 
 
+def fields_of(headers: Mapping[str, str | bytes]) -> Headers:
+    """Header fields as text, which requests lets callers give as bytes."""
+    return Headers({name: _text(value) for name, value in headers.items()})
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
 def answer(
     response: requests.Response, asked: requests.PreparedRequest, body: bytes | None
 ) -> Response:
     """The whole answer (or, with no body, one whose body the caller will read)."""
     return Response(
         status=response.status_code,
-        headers=Headers(response.headers),
+        headers=fields_of(response.headers),
         body=body,
         at=time.time(),
         native=response,
-        asked=Headers(asked.headers),
+        asked=fields_of(asked.headers),
         metered=any("limit" in name.lower() for name in response.headers),
     )
 
@@ -63,7 +73,7 @@ def fault_of(
     if not isinstance(error, theirs.RequestException):
         error = theirs.RequestException(error)
     kind, sent, transient = next(FAULTS[cls] for cls in type(error).__mro__ if cls in FAULTS)
-    secrets = redaction.secrets_of(asked.headers, asked.url or "", None)
+    secrets = redaction.secrets_of(fields_of(asked.headers), asked.url or "", None)
     said = redaction.text(str(_reason(error)), secrets)
     return Fault(
         kind=Kind.TIMEOUT if _is_late(error) else kind,
@@ -73,9 +83,9 @@ def fault_of(
         whole=body is None or body.exhausted,
         transient=transient,
         status=began.status_code if began is not None else None,
-        headers=Headers(began.headers) if began is not None else {},
+        headers=fields_of(began.headers) if began is not None else {},
         at=time.time(),
-        asked=Headers(asked.headers),
+        asked=fields_of(asked.headers),
         cause=type(error)(said),
     )
 

@@ -9,12 +9,13 @@ import msgspec
 import requests
 
 from failwell.actions import Send
+from failwell.clients.requests.attempt import fields_of
 from failwell.clients.requests.body import Body, whole
 from failwell.clients.seam import Seam
-from failwell.contract import Options
 from failwell.flows.story import Terms
-from failwell.model import Headers, Request, Response
+from failwell.model import Request, Response
 from failwell.policy import evidence
+from failwell.settings import Options
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ def prepare(seam: Seam, native: requests.PreparedRequest, now: float) -> Prepare
     Raises `InvalidRequestError` for a bad key.
     """
     method = (native.method or "GET").upper()
-    fields = Headers({name: _text(value) for name, value in native.headers.items()})
+    fields = fields_of(native.headers)
     key, extra = seam.added(method, fields, Options())
     content = whole(native.body)
     watched = seam.contract.whole_requests and method not in seam.contract.safe
@@ -58,7 +59,3 @@ def prepare(seam: Seam, native: requests.PreparedRequest, now: float) -> Prepare
     address = (url.scheme, (url.hostname or "").encode("ascii", "replace"), url.port)
     terms = seam.terms(now, request, address, Options(), body)
     return Prepared(native, request, terms, extra, body)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import msgspec
 
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Options
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.flows.ending import again
 from failwell.flows.sight import Watch
+from failwell.settings import Options
 
 OnInterrupt = Literal["detach", "cancel"]
 

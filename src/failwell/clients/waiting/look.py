@@ -14,8 +14,8 @@ import httpx2
 
 from failwell.actions import AsyncSender, Send, Sender
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Options, Policy
 from failwell.model import Reply, Response
+from failwell.settings import Options, Policy
 
 LONGEST_LOOK = 60.0
 """Seconds that a look takes at most, where the client's policy states no deadline."""

@@ -142,7 +142,9 @@ def answered(
         traffic = replace(traffic, guess=guesses.answered(traffic.guess))
     if not quotas and counted and well and ticket is not None:
         return _unspoken(traffic, route, now)
-    if not (quotas and settings.learn):
+    if not quotas:
+        return _without_news(traffic, ticket)
+    if not settings.learn:
         return traffic
     flight = flights.flight(traffic.flights, settings.lease, took, now)
     known = dict(traffic.meters)
@@ -166,7 +168,20 @@ def landed(traffic: Traffic, ticket: Ticket | None, now: float | None = None) ->
     after = flights.landed(traffic.flights, slot, now)
     if ticket is None:
         return replace(traffic, flights=after)
-    return replace(traffic, flights=after, told=told.release(traffic.told, ticket.leases))
+    landed = replace(traffic, flights=after, told=told.release(traffic.told, ticket.leases))
+    return _without_news(landed, ticket) if now is None else landed
+
+
+def _without_news(traffic: Traffic, ticket: Ticket | None) -> Traffic:
+    """The traffic after a call that has found out nothing: if it was a scout, another one may go."""
+    if ticket is None:
+        return traffic
+    met = {
+        name: replace(meter, scout=None)
+        for name, meter in traffic.meters.items()
+        if meter.scout is not None and flights.slot_of(meter.scout) == ticket.slot
+    }
+    return replace(traffic, meters={**traffic.meters, **met}) if met else traffic
 
 
 def refused(traffic: Traffic, pace: float, retry_after: float | None, now: float) -> Traffic:

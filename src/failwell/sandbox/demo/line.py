@@ -8,10 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
-from failwell.contract import Policy, Retry
 from failwell.sandbox.demo.report import Weather
 from failwell.sandbox.demo.story import Item, Stage
-from failwell.settings import Breaker, Budget
+from failwell.settings import Breaker, Budget, Policy, Retry
 
 POLICY = Policy(
     retry=Retry(max_retries=8, base=0.2, cap=2.0),

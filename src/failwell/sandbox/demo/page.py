@@ -74,7 +74,7 @@ def _surfaced(items: Sequence[Item]) -> Iterable[str]:
         for explanation in item.surfaced:
             said = escape(str(explanation))
             title = f"<em>{escape(NAMES[item.api])}</em> {escape(item.name)}"
-            first = escape(explanation.what.splitlines()[0][:110])
+            first = escape(explanation.happened.splitlines()[0][:110])
             yield (
                 f'<details class="{escape(item.api)}"><summary>{title} '
                 f"<span>{first}</span></summary><pre>{said}</pre></details>"

@@ -31,7 +31,8 @@ async def run(lines: Sequence[Line], *, weather: Weather, seed: int, watch: Watc
         async with asyncio.TaskGroup() as group:
             for line in lines:
                 group.create_task(_work(line, apis[line.api], stage, controls, weather))
-        took, faults, created = stage.now(), 0, {}
+        took, faults = stage.now(), 0
+        created: dict[str, dict[str, int]] = {}
         for line in lines:
             used = (await controls.get(f"/sandbox/{line.api}/faults")).json()["used"]
             faults += sum(used.values()) + (weather != "none")

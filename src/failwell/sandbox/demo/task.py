@@ -10,7 +10,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from failwell.errors import FailwellError, UnprocessableError
+from failwell.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    FailwellError,
+    RateLimitError,
+    ServerError,
+    UnprocessableError,
+)
 from failwell.flows.settle import Settled
 from failwell.model import Outcome
 from failwell.sandbox.demo.story import Call, Item, Stage
@@ -22,6 +29,9 @@ _SENDS = 20
 _LOOKS = 3
 _BETWEEN = 0.5
 """How often, and after how many seconds, a write that can only be looked for is looked for."""
+
+_MAY_PASS = (APIConnectionError, ServerError, RateLimitError, AuthenticationError)
+"""What may be otherwise in a while; a credential is one that could not be renewed just now."""
 
 
 class Task(msgspec.Struct, Generic[C], frozen=True):
@@ -73,12 +83,27 @@ class Task(msgspec.Struct, Generic[C], frozen=True):
                 except final:
                     raise
                 except FailwellError as error:
-                    if not left or not (_is_open(error) or call.saved):
+                    may_pass = _is_open(error) or isinstance(error, _MAY_PASS)
+                    if not left or not (may_pass or call.saved):
                         raise
                 call.saved = "its name"
                 found = None if look is None else await look()
                 if found is not None:
                     return found
+        raise AssertionError("the last of the sends has raised")
+
+    async def repeated(self, step: str, send: Callable[[], Awaitable[T]]) -> T:
+        """What a step gives that may be taken again however it ended, until it goes well or is
+        refused for good: a read, or a write under one and the same key."""
+        with self.calling(step) as call:
+            for left in reversed(range(_SENDS)):
+                try:
+                    return await send()
+                except FailwellError as error:
+                    if not left or not isinstance(error, _MAY_PASS):
+                        raise
+                call.saved = "the same again"
+                await asyncio.sleep(_BETWEEN)
         raise AssertionError("the last of the sends has raised")
 
     async def unnamed(

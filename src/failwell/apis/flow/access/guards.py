@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from failwell.actions import Store
+from failwell.apis.bounded import bounded
 from failwell.apis.flow.access.accounts import Accounts, Caller
 from failwell.apis.flow.contract import FLOW
 from failwell.apis.flow.limits import Limits
@@ -19,7 +20,7 @@ from failwell.headers import dump_retry_after
 from failwell.policy.quota import Window
 from failwell.server import context
 from failwell.server.quota import limited
-from failwell.server.types import App, Message, Receive, Scope, SendMessage
+from failwell.server.types import App, Receive, Scope, SendMessage
 
 HOUR = 3600.0
 
@@ -58,11 +59,15 @@ class Guards:
 
     def bounded(self, app: App) -> App:
         """The app, whose bodies end at the limit while they arrive."""
-        return _bounded(app, lambda: self._limits().max_body_bytes)
+        return bounded(lambda: self._limits().max_body_bytes, too_large)(app)
 
     def bounded_chunk(self, app: App) -> App:
         """The same for a chunk of a file, and the fields beside it."""
-        return _bounded(app, lambda: self._limits().max_chunk_bytes + self._limits().max_body_bytes)
+
+        def most() -> int:
+            return self._limits().max_chunk_bytes + self._limits().max_body_bytes
+
+        return bounded(most, too_large)(app)
 
     def _known(self, scope: Scope) -> UserRow:
         try:
@@ -149,20 +154,3 @@ def _with_details(error: RateLimitError, limit: int) -> FailwellError:
     wait = error.retry_after or 0.0
     details = {"limit": limit, "window": int(HOUR), "retry_after": int(dump_retry_after(wait))}
     return fail("RATE_LIMITED", message=error.message, details=details, retry_after=wait)
-
-
-def _bounded(app: App, limit: Callable[[], int]) -> App:
-    async def bounded(scope: Scope, receive: Receive, send: SendMessage) -> None:
-        most, size = limit(), 0
-
-        async def counting() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > most:
-                raise too_large(most, size)
-            return message
-
-        await app(scope, counting, send)
-
-    return bounded

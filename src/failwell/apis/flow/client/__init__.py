@@ -25,9 +25,9 @@ from failwell.apis.flow.client.surroundings import address_of, token_of
 from failwell.apis.flow.contract import FLOW
 from failwell.apis.operation import arun, run
 from failwell.clients import httpx2 as clients
-from failwell.contract import Policy
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
+from failwell.settings import Policy
 
 __all__ = ["AsyncClient", "Client"]
 

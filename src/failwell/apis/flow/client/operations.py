@@ -17,9 +17,9 @@ from failwell.apis.flow.client.facts import (
 )
 from failwell.apis.flow.client.reading import Link, id_of, read, read_all
 from failwell.apis.operation import Ask, Operation
-from failwell.contract import Options
 from failwell.errors import InvalidRequestError, NotFoundError
 from failwell.model import Outcome
+from failwell.settings import Options
 
 T = TypeVar("T")
 S = TypeVar("S", bound=SampleFacts)

@@ -13,7 +13,7 @@ from failwell.apis.flow.client.jobs import EXECUTION, IMPORT
 from failwell.apis.flow.client.reading import id_of, read
 from failwell.apis.flow.client.resources import Data, Execution, bound
 from failwell.clients.waiting import wait
-from failwell.contract import Policy
+from failwell.settings import Policy
 
 
 class Pipelines(Base):

@@ -14,9 +14,9 @@ from failwell.apis.flow.client import AsyncClient, Client
 from failwell.apis.flow.client.reading import read
 from failwell.apis.flow.exceptions import FlowAPIError, FlowConnectionError, FlowTimeoutError
 from failwell.apis.operation import Ask, Operation, arun, run
-from failwell.contract import Options
 from failwell.headers import dump_retry_after
 from failwell.model import read_json
+from failwell.settings import Options
 
 T = TypeVar("T")
 

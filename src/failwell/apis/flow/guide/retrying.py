@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from failwell.apis.flow.exceptions import FlowError
 from failwell.apis.flow.guide.story import Sleep, Story, tell
-from failwell.contract import Retry
 from failwell.errors import FailwellError, RateLimitError, ServerError
 from failwell.model import Failure, Kind
 from failwell.policy import backoff
+from failwell.settings import Retry
 
 T = TypeVar("T")
 

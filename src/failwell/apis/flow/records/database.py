@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
+from failwell.apis import database
 from failwell.apis.flow.records.rows import (
     DataRow,
     ExecutionRow,
@@ -34,52 +30,19 @@ _TABLES: dict[type[Any], str] = {
 }
 
 
-class Database:
-    """A component: the SQLite database in `folder()`, which keeps what it holds while it is
-    stopped.
+class Database(database.Database):
+    """The service's database, as a component.
 
     Raises `sqlite3.ProgrammingError` for everything while it is stopped.
     """
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
-        self._folder = folder
-        self._connection: sqlite3.Connection | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._connection is not None
-
-    async def start(self) -> None:
-        """Open the database; make its tables where it is new."""
-        if self._connection is None:
-            is_new = not self._path.exists()
-            self._connection = self._connect()
-            if is_new:
-                self._connection.executescript(SCHEMA)
-
-    async def stop(self) -> None:
-        """Close the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        """What is written inside stands or falls together; nothing is awaited inside."""
-        connection = self._open
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+    file = "flow.db"
+    schema = SCHEMA
 
     def all(self, cls: type[R], where: str = "1", *values: Any) -> list[R]:
         """The rows of a table that meet the condition."""
-        cursor = self._open.execute(f"SELECT * FROM {_TABLES[cls]} WHERE {where}", values)
-        names = [column[0] for column in cursor.description]
-        return [cls(**dict(zip(names, row, strict=True))) for row in cursor]
+        query = f"SELECT * FROM {_TABLES[cls]} WHERE {where}"
+        return database.records(self._open.execute(query, values), cls)
 
     def one(self, cls: type[R], where: str, *values: Any) -> R | None:
         """The first row that meets the condition; None where there is none."""
@@ -120,35 +83,14 @@ class Database:
 
     def created(self) -> dict[str, int]:
         """How many of each were really created and are there; outputs of executions are theirs, and
-        not counted as data. It can be asked while the
-        database is stopped."""
+        not counted as data. It can be asked while the database is stopped."""
         counts = {
             "samples": "samples WHERE NOT given",
             "projects": "projects",
             "data": "data WHERE complete AND NOT given AND process IS NULL",
             "executions": "executions",
         }
-        with contextlib.closing(self._connect()) as reader:
-            return {
-                name: reader.execute(f"SELECT count(*) FROM {of}").fetchone()[0]
-                for name, of in counts.items()
-            }
-
-    @property
-    def _path(self) -> Path:
-        return self._folder() / "flow.db"
-
-    @property
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise sqlite3.ProgrammingError("the database is stopped")
-        return self._connection
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
+        return self.counts({name: f"SELECT count(*) FROM {of}" for name, of in counts.items()})
 
 
 def timestamp(now: float | None = None) -> str:

@@ -10,9 +10,9 @@ import httpx2
 import msgspec
 
 from failwell.apis.operation import Ask, Operation
-from failwell.contract import Options
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.model import Outcome
+from failwell.settings import Options
 
 _JSON = {"Content-Type": "application/json"}
 

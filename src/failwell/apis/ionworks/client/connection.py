@@ -24,8 +24,8 @@ from failwell.apis.ionworks.contract import (
     TIMEOUT,
 )
 from failwell.apis.keys import sendable
-from failwell.contract import Policy
 from failwell.errors import InvalidRequestError
+from failwell.settings import Policy
 
 KEY_VARIABLE = "IONWORKS_API_KEY"
 TOKEN_VARIABLE = "IONWORKS_API_TOKEN"
@@ -67,7 +67,10 @@ def settings(
     arguments: dict[str, Any],
     compress: Callable[[httpx2.Request], Any],
 ) -> Settings:
-    """The settings. Raises `InvalidRequestError`, a `ValueError`, where there is no credential."""
+    """The settings. Raises `InvalidRequestError`, a `ValueError`, where there is no credential, and
+    for an address by another name: it would be passed over, and the key go elsewhere."""
+    if "base_url" in arguments:
+        raise InvalidRequestError.of("base_url= is called api_url= here, as in Ionworks' own client")
     organization = organization_id or os.environ.get(ORGANIZATION_VARIABLE) or None
     url = (api_url or os.environ.get(URL_VARIABLE) or BASE_URL).rstrip("/")
     hooks = (*arguments.pop("hooks", ()), *((tell,) if print_correlation_id else ()))

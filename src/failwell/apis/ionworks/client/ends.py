@@ -9,10 +9,10 @@ import msgspec
 
 from failwell.apis.ionworks.contract import IONWORKS
 from failwell.apis.ionworks.exceptions import JOB_FAILED
-from failwell.contract import Policy
 from failwell.errors import FailwellError, JobError, JobFailedError
 from failwell.flows.ending import Finished
 from failwell.model import Failure, Kind
+from failwell.settings import Policy
 
 
 def patience(policy: Policy) -> float:

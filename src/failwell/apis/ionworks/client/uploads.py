@@ -18,11 +18,11 @@ from failwell.apis.ionworks.client.records import CellMeasurement
 from failwell.apis.ionworks.contract import IONWORKS
 from failwell.apis.ionworks.exceptions import JOB_FAILED, JOB_TIMEOUT, invalid_measurement
 from failwell.apis.operation import Ask, Operation
-from failwell.contract import Options
 from failwell.errors import ConflictError, InvalidRequestError
 from failwell.flows.account import with_differences
 from failwell.job import Job
 from failwell.policy.natural import differences
+from failwell.settings import Options
 
 T = TypeVar("T")
 

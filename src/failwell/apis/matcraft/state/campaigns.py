@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from failwell.apis.database import timestamp
 from failwell.apis.matcraft.engine import Point
 from failwell.apis.matcraft.mdl import Problem
-from failwell.apis.matcraft.state.database import Database, new_id, timestamp
+from failwell.apis.matcraft.state.database import Database, new_id
 from failwell.apis.matcraft.state.listing import Page, listed, one
 
 ORDERS = ("created_at", "name", "domain", "status", "evaluations")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import sqlite3
-import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
+
+from failwell.apis import database
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -49,76 +47,28 @@ CREATE INDEX IF NOT EXISTS logs_of ON logs (job, number);
 """
 
 
-class Database:
-    """SQLite in a folder; what it is asked while it is stopped raises `sqlite3.Error`."""
+class Database(database.Database):
+    """The service's database; what it is asked while it is stopped raises `sqlite3.Error`."""
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
-        self._folder = folder
-        self._connection = sqlite3.connect(":memory:")
-        self._connection.close()
-        self._is_open = False
-
-    @property
-    def running(self) -> bool:
-        """Whether it answers."""
-        return self._is_open
-
-    async def start(self) -> None:
-        """Open it; the first time, make its tables."""
-        if not self._is_open:
-            self._connection = self._connected()
-            self._connection.executescript(_SCHEMA)
-            self._is_open = True
-
-    async def stop(self) -> None:
-        """Close it."""
-        self._connection.close()
-        self._is_open = False
+    file = "matcraft.db"
+    schema = _SCHEMA
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Carry out a statement."""
-        return self._connection.execute(statement, values)
+        return self._open.execute(statement, values)
 
     def rows(self, cls: type[R], statement: str, values: Sequence[Any] = ()) -> list[R]:
         """The rows that a `SELECT` finds; each column is a field of `cls`."""
-        cursor = self.execute(statement, values)
-        names = [column[0] for column in cursor.description]
-        return [cls(**dict(zip(names, row, strict=True))) for row in cursor]
+        return database.records(self.execute(statement, values), cls)
 
     def count(self, statement: str, values: Sequence[Any] = ()) -> int:
         """The number that a statement gives."""
         found: tuple[int] = self.execute(statement, values).fetchone()
         return found[0]
 
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        """What is written inside stands or falls together; nothing may be awaited inside."""
-        self.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.execute("ROLLBACK")
-            raise
-        self.execute("COMMIT")
-
     def created(self, tables: Sequence[str]) -> dict[str, int]:
         """How many rows were ever written; it can be asked while the database is stopped."""
-        with contextlib.closing(self._connected()) as reader:
-            count = "SELECT count(*) FROM "
-            return {table: reader.execute(count + table).fetchone()[0] for table in tables}
-
-    def _connected(self) -> sqlite3.Connection:
-        path = str(self._folder() / "matcraft.db")
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
-
-
-def timestamp() -> str:
-    """The time of day, in ISO 8601 with milliseconds."""
-    now = time.time()
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        return self.counts({table: f"SELECT count(*) FROM {table}" for table in tables})
 
 
 def new_id(prefix: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from failwell.apis.database import timestamp
 from failwell.apis.matcraft.state.campaigns import NameTakenError
-from failwell.apis.matcraft.state.database import Database, new_id, timestamp
+from failwell.apis.matcraft.state.database import Database, new_id
 from failwell.apis.matcraft.state.listing import Page, listed, one
 
 ORDERS = ("created_at", "name", "rows")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ class Samples:
     away = 2.0
 
     def __init__(self) -> None:
-        self.limits: dict[str, Any] = {"access_token_seconds": 3, "requests_per_hour": 10_000}
+        self.limits: dict[str, Any] = {"access_token_seconds": 4, "requests_per_hour": 10_000}
         self._files = {path.name.partition(".")[0]: path for path in data(self.api)}
 
     def items(self) -> Sequence[Item]:
@@ -87,16 +88,18 @@ async def _look_at(task: _Task, path: Path) -> None:
     item.told("samples", sample.id)
     for file in sample.data:
         item.told("data", file.id)
-    execution = await task.keyed(
+    key = uuid.uuid4().hex
+    execution = await task.repeated(
         "ordering the run",
-        lambda: client.run_pipeline(_PIPELINE, samples=[sample]),
-        client.settle,
-        lambda record: client.get_execution(record["id"]),
+        lambda: client.run_pipeline(_PIPELINE, samples=[sample], idempotency_key=key),
     )
     item.told("executions", execution.id)
-    with task.calling("running"):
-        await client.wait(execution, timeout=60)
-    item.result, item.state = await _reported(task, execution.id, path.parent), "looked at"
+    await task.repeated("running", lambda: client.wait(execution, timeout=60))
+    item.result = await task.repeated(
+        "fetching the report",
+        lambda: _reported(client, execution.id, path.with_name(f"{item.name}.json")),
+    )
+    item.state = "looked at"
 
 
 async def _uploaded(task: _Task, path: Path) -> AsyncSample:
@@ -105,7 +108,8 @@ async def _uploaded(task: _Task, path: Path) -> AsyncSample:
     client, name = task.client, task.item.name
 
     async def there() -> AsyncSample | None:
-        return next(iter(await client.search_samples(name=name, owned=True)), None)
+        found = await client.search_samples(name=name, owned=True)
+        return next((sample for sample in found if sample.name == name), None)
 
     return await task.named(
         "uploading",
@@ -115,13 +119,13 @@ async def _uploaded(task: _Task, path: Path) -> AsyncSample:
     )
 
 
-async def _reported(task: _Task, execution: int, folder: Path) -> str:
-    """What the pipeline's report says of the reads that it kept."""
-    with task.calling("fetching the report"):
-        outputs = await task.client.get_outputs(execution)
-        report = next(one for one in outputs if one.filename.endswith(".fastqc.json"))
-        path = folder / f"{task.item.name}.json"
-        await task.client.download(report, path, progress=False)
+async def _reported(client: AsyncClient, execution: int, path: Path) -> str:
+    """What the pipeline's report says of the reads that it kept; `path` is where it is put."""
+    outputs = await client.get_outputs(execution)
+    report = next(one for one in outputs if one.filename.endswith(".fastqc.json"))
+    # A body that was cut short together with its length looks whole to HTTP; its size tells.
+    while not path.exists() or path.stat().st_size != report.size:
+        await client.download(report, path, progress=False)
     said = json.loads(path.read_text("utf-8"))
     quality = sum(said["mean_quality"]) / len(said["mean_quality"])
-    return f"{said['reads']} reads, {said['gc']:.0%} GC, mean quality {quality:.0f}"
+    return f"{said['reads']} reads, {said['gc']:.0%} GC, quality {quality:.0f}"

@@ -127,4 +127,4 @@ def _best(found: Results) -> str:
     first = found.objectives[0]
     values = [p.objectives[first.name] for p in found.pareto_front if p.violation <= 0]
     best = max(values) if first.direction == "maximize" else min(values)
-    return f"{first.name} {best:.4g} after {found.evaluations_completed} evaluations"
+    return f"{first.name} {best:.4g}, of {found.evaluations_completed} tried"

@@ -25,9 +25,9 @@ from failwell.apis.ionworks.client.concurrent.work import (
 from failwell.apis.ionworks.contract import IONWORKS, STORAGE
 from failwell.apis.operation import arun
 from failwell.clients.httpx2 import AsyncClient
-from failwell.contract import Policy
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
+from failwell.settings import Policy
 
 _DEFAULT = Policy()
 

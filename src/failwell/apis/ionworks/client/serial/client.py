@@ -19,9 +19,9 @@ from failwell.apis.ionworks.client.serial.work import Jobs, Pipelines, Simulatio
 from failwell.apis.ionworks.contract import IONWORKS, STORAGE
 from failwell.apis.operation import run
 from failwell.clients.httpx2 import Client
-from failwell.contract import Policy
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
+from failwell.settings import Policy
 
 _DEFAULT = Policy()
 
