@@ -1,7 +1,7 @@
 """The official SDKs live in an environment of their own, and so do the tests that import them.
 
 Those tests are collected here as any others are; what runs them is the other environment's pytest,
-once a file, whose reports are then shown as if they were ours.
+once a file. Each passes here if all that is reported of it there is that it passed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
@@ -29,6 +29,18 @@ FILES = (
 )
 SECONDS = 110
 """For all tests of a file; a single one is ended by `timeout` of pyproject.toml."""
+
+
+WRITTEN = "FAILWELL_OFFICIAL_REPORTS"
+"""The variable that names the file in which the other pytest reports."""
+
+
+class Report(NamedTuple):
+    """What one phase of a test came to."""
+
+    nodeid: str
+    outcome: str
+    said: str
 
 
 def interpreter() -> Path:
@@ -58,24 +70,27 @@ class OfficialFile(pytest.File):
                 yield OfficialTest.from_parent(self, name=line.removeprefix(self.nodeid + "::"))
 
     @cached_property
-    def reports(self) -> dict[str, list[Any]]:
-        """What became of each test of the session, by its id: the reports of its phases."""
+    def reports(self) -> dict[str, list[Report]]:
+        """What became of each test of the session, by its id, in each of its phases."""
         chosen = [item.nodeid for item in self.session.items if item.parent is self]
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / "reports"
-            done = self._pytest(f"--reports={written}", *chosen)
+            done = self._pytest(*chosen, **{WRITTEN: str(written)})
             self.said = done.stdout + done.stderr
-            found: dict[str, list[Any]] = {}
+            found: dict[str, list[Report]] = {}
             for line in written.read_text().splitlines() if written.exists() else ():
-                read = self.config.hook.pytest_report_from_serializable
-                report = read(config=self.config, data=json.loads(line))
+                report = Report(*json.loads(line))
                 found.setdefault(report.nodeid, []).append(report)
         return found
 
-    def _pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(interpreter()), "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    def _pytest(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+            [str(interpreter()), "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
         )
 
 
@@ -84,13 +99,18 @@ class OfficialTest(pytest.Item):
 
     parent: OfficialFile
 
+    def runtest(self) -> None:
+        """Fail with what the other pytest says, unless it says that all went well."""
+        reports = self.parent.reports.get(self.nodeid)
+        if not reports:
+            pytest.fail(f"{interpreter()} did not run it:\n{self.parent.said}", pytrace=False)
+        failed = [report for report in reports if report.outcome != "passed"]
+        if failed:
+            pytest.fail("\n".join(report.said for report in failed), pytrace=False)
+
     def reportinfo(self) -> tuple[Path, None, str]:
         """What it is called in the summary."""
         return self.path, None, self.name
-
-    def runtest(self) -> None:
-        """Fail: this is for a test of which the other pytest has not reported."""
-        pytest.fail(f"{interpreter()} did not run it:\n{self.parent.said}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -102,34 +122,10 @@ def pytest_collect_file(
     return [OfficialFile.from_parent(parent, path=file_path)] if _elsewhere(file_path) else found
 
 
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """Show what the other pytest has reported of this test, if it has."""
-    if not isinstance(item, OfficialTest) or item.nodeid not in item.parent.reports:
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in item.parent.reports[item.nodeid]:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--reports` is how the other pytest is told where to report."""
-    parser.addoption("--reports", type=Path, help="write each report to this file, as JSON")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Report, where that is wanted."""
-    if config.getoption("reports") is not None:
-        config.pluginmanager.register(_Reporter(config))
-
-
-class _Reporter:
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        write = self._config.hook.pytest_report_to_serializable
-        line = json.dumps(write(config=self._config, report=report))
-        with self._config.getoption("reports").open("a") as file:
-            file.write(line + "\n")
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Write the report down, where another pytest has asked for it."""
+    written = os.environ.get(WRITTEN)
+    if written is not None:
+        said = "\n".join([report.longreprtext, *(text for _, text in report.sections)])
+        with Path(written).open("a") as file:
+            file.write(json.dumps(Report(report.nodeid, report.outcome, said)) + "\n")

@@ -232,14 +232,6 @@ async def judge(side: Side, client: Any, told: list[Told], created: int) -> None
     assert {(one.name, one.id) for one in told if one.id} <= set(listed)
     assert [one for one in told if one.error is not None and not proves(one, there)] == []
     assert sum(one.id is not None for one in told) > CLIENTS / 2
-    import sys
-
-    print(
-        side.name,
-        Counter(str(o.error.outcome) if o.error else "told" for o in told),
-        created,
-        file=sys.stderr,
-    )
 
 
 def may_be(told: Told) -> bool:

@@ -38,10 +38,17 @@ class World:
         return drive(recorded(flow, self.log), _nothing, self.rim)
 
     def enter(
-        self, seconds: float | None = None, longest: float | None = None, *, is_retry: bool = False
+        self,
+        seconds: float | None = None,
+        longest: float | None = None,
+        *,
+        is_retry: bool = False,
+        patience: float | None = None,
     ) -> Pass | Refusal:
         ends = None if seconds is None else self.clock() + seconds
-        flow = enter(self.gate, GET, self.clock(), ends, longest, is_retry=is_retry)
+        now = self.clock()
+        patient = None if patience is None else now + patience
+        flow = enter(self.gate, GET, now, ends, longest, is_retry=is_retry, patient=patient)
         return self.run(flow)[0]
 
     def leave(
@@ -233,3 +240,23 @@ def test_both_drivers_do_the_same_to_the_byte() -> None:
     one, other = sync(), asyncio.run(later())
     assert one == other
     assert "Wait" in one[1]
+
+
+def test_a_retry_waits_for_the_circuit_as_long_as_it_is_patient() -> None:
+    """It has no deadline: it waits behind the probe, but not for an outage of any length."""
+    world = World()
+    world.shut()
+    assert isinstance(world.enter(is_retry=True, patience=31.0), Pass)
+    assert world.slept == [0.5]
+    world = World()
+    world.shut()
+    held = world.enter(is_retry=True, patience=0.4)
+    assert isinstance(held, Refusal)
+    assert (held.why, world.slept) == ("circuit", [])
+
+
+def test_a_deadline_stands_over_patience() -> None:
+    """Whoever set one waits until then."""
+    world = World()
+    world.shut()
+    assert isinstance(world.enter(30.0, is_retry=True, patience=0.0), Pass)

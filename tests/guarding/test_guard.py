@@ -20,6 +20,8 @@ from failwell import (
     Retry,
     guard,
 )
+from failwell.errors import APIConnectionError
+from failwell.model import Failure, Kind, Outcome
 from failwell.stores.memory import MemoryStore
 from failwell.testing import Clock
 
@@ -258,3 +260,21 @@ def test_a_cancelled_call_gives_its_place_back() -> None:
             assert await asyncio.wait_for(works(), 5.0) == 1
 
     asyncio.run(main())
+
+
+def test_a_write_that_may_have_taken_effect_is_not_made_again(work: Work) -> None:
+    """Whatever its author has named: nobody knows that a second one would be the first."""
+    lost = Failure(kind=Kind.CONNECTION, message="lost", outcome=Outcome.UNKNOWN)
+    act = work.guarded(on=APIConnectionError)
+    work.failures, work.error = 1, APIConnectionError(lost)
+    with pytest.raises(APIConnectionError) as caught:
+        act()
+    assert (work.made, caught.value.outcome) == (1, Outcome.UNKNOWN)
+
+
+def test_a_write_that_did_nothing_is_made_again(work: Work) -> None:
+    """Its own error says so."""
+    refused = Failure(kind=Kind.CONNECTION, message="refused", outcome=Outcome.NOT_STARTED)
+    act = work.guarded(on=())
+    work.failures, work.error = 1, APIConnectionError(refused)
+    assert (act(7), work.made) == (7, 2)

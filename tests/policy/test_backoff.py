@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failwell.policy.backoff import delay
+from failwell.policy.backoff import delay, in_all
 from failwell.settings import Retry
 
 ROLL = st.floats(0, 1, exclude_max=True)
@@ -61,3 +61,17 @@ def test_no_wait_is_negative_or_without_end(n: int, roll: float, jitter: str, se
 def test_no_setting_makes_it_overflow(n: int, roll: float, base: float, cap: float) -> None:
     """The largest numbers that can be set still give a wait within the cap."""
     assert 0 <= delay(Retry(base=base, cap=cap), n, roll) <= cap
+
+
+@pytest.mark.parametrize(
+    ("retry", "seconds"),
+    [
+        (Retry(), 31.0),
+        (Retry(max_retries=0), 0.0),
+        (Retry(max_retries=8), 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60),
+        (Retry(max_retries=10**9), pytest.approx(60e9)),
+    ],
+)
+def test_all_of_them_together_wait_so_long(retry: Retry, seconds: float) -> None:
+    """Each its longest, without jitter."""
+    assert in_all(retry) == seconds

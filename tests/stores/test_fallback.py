@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from failwell.actions import StoreError
+from failwell.clients.origin import opened
 from failwell.stores.fallback import RETRY_AFTER, AsyncFallbackStore, FallbackStore
+from failwell.stores.late import LateStore
 from failwell.stores.memory import MemoryStore
 from failwell.stores.sqlite import SQLiteStore
 from failwell.stores.valkey import ValkeyStore
@@ -185,3 +187,29 @@ def test_a_server_that_is_killed_under_load(caplog: pytest.LogCaptureFixture) ->
     assert 0 < here < 200
     assert len(caplog.records) == 1
     shared.close()
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_store_that_is_away_at_the_start(
+    is_async: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client is made all the same and calls alone; once the store can be opened, it is used."""
+    path = tmp_path / "later" / "shared.db"
+    shared = opened(f"sqlite:///{path}")
+    assert isinstance(shared, LateStore)
+    clock, local = Clock(), MemoryStore()
+    both = Both(AsyncFallbackStore if is_async else FallbackStore)
+    both.store = type(both.store)(shared, local, clock)
+    with caplog.at_level(logging.ERROR, logger="failwell"):
+        both.update(Add())
+    assert ["unable to open" in record.getMessage() for record in caplog.records] == [True]
+    path.parent.mkdir()
+    clock.advance(RETRY_AFTER)
+    both.update(Add())
+    assert SQLiteStore(str(path)).update("k", Look())[0].count == 1
+
+
+def test_a_url_that_names_no_store_is_refused_at_once() -> None:
+    """It will not be back."""
+    with pytest.raises(ValueError, match="names no store"):
+        opened("sqlight:///x.db")

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 
 import failwell
@@ -199,6 +200,35 @@ def test_a_refused_write_leaves_nothing(is_async: bool) -> None:
 
 
 IRREVERSIBLE: dict[str, Any] = {"undo": None, "irreversible": True}
+
+
+@both
+@pytest.mark.parametrize(
+    ("created", "undone", "left"), [(True, True, False), (False, False, False), (None, False, True)]
+)
+def test_what_was_there_before_stays(
+    is_async: bool, created: bool | None, undone: bool, left: bool
+) -> None:
+    """`create_or_get` tells who made the record: only the transaction's own is undone with it, and
+    where nobody can tell, people decide."""
+    log: list[Any] = []
+    found = failwell.Got(record={"id": 7}, created=created, response=httpx2.Response(200))
+
+    async def later() -> failwell.Got:
+        return found
+
+    async def run() -> None:
+        async with transaction() as tx:
+            await tx.do(later, undo=log.append)
+            raise LookupError("no stock")
+
+    with pytest.raises(RollbackError if left else LookupError):
+        if is_async:
+            asyncio.run(run())
+        with transaction() as tx:
+            assert tx.do(lambda: found, undo=log.append) is found
+            raise LookupError("no stock")
+    assert log == ([found] if undone else [])
 
 
 @both

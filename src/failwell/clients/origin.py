@@ -7,10 +7,10 @@ import hashlib
 import inspect
 import time
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
-from failwell.actions import AsyncStore, Store
+from failwell.actions import AsyncStore, Store, StoreError
 from failwell.flows.gate import Gate
 from failwell.settings import Policy
 from failwell.stores.fallback import AsyncFallbackStore, FallbackStore
@@ -31,12 +31,19 @@ def forget() -> None:
 
 
 def opened(store: Store | AsyncStore | str | None) -> Store | AsyncStore | None:
-    """The store itself, where its URL is given. Raises what `failwell.stores.open` raises."""
+    """The store itself, where its URL is given; one that is away is opened when it is back.
+
+    Raises `ValueError` for a URL that names no store.
+    """
     if not isinstance(store, str):
         return store
     from failwell import stores
+    from failwell.stores.late import LateStore
 
-    return stores.open(store)
+    try:
+        return stores.open(store)
+    except StoreError:
+        return LateStore(partial(stores.open, store))
 
 
 def sync_store(store: Store | None) -> Store:

@@ -34,12 +34,13 @@ def enter(
     *,
     is_retry: bool,
     asked: Pass | Stay | None = None,
+    patient: float | None = None,
 ) -> Flow[tuple[Pass | Refusal, float]]:
     """Through the gate, after as many waits as that takes; or why not, and the time. `asked` is
     the gate's answer, where it was asked already.
 
     Nobody waits past `ends` (monotonic seconds), nor, where that is None, more than `longest`
-    seconds.
+    seconds; and a retry not past `patient` (monotonic seconds) for a circuit to close.
     """
     until = now + (_LONGEST if longest is None else longest) if ends is None else ends
     ticket: Ticket | None = None
@@ -60,7 +61,9 @@ def enter(
                 return answer, now
             ticket = answer.ticket
             continue
-        if now + answer.seconds >= until or _is_over(answer, gate, ends, is_retry=is_retry):
+        bound = patient if is_retry else now
+        is_over = ends is None and bound is not None and now + answer.seconds >= bound
+        if now + answer.seconds >= until or _is_shut(answer, gate, is_over=is_over):
             yield from _back_out(gate, request, ticket)
             return Refusal(answer.why, max(answer.seconds, answer.open_for), answer.cause), now
         yield from _held(answer.why, answer.seconds, request)
@@ -111,8 +114,8 @@ def leave(
     return granted
 
 
-def _is_over(answer: Stay, gate: Gate, ends: float | None, *, is_retry: bool) -> bool:
-    """Whether an open circuit ends the call at once."""
+def _is_shut(answer: Stay, gate: Gate, *, is_over: bool) -> bool:
+    """Whether an open circuit ends the call; `is_over` says that its own time for that is."""
     if answer.why != "circuit" or gate.breaker is None:
         return False
     match gate.breaker.on_open:
@@ -121,7 +124,7 @@ def _is_over(answer: Stay, gate: Gate, ends: float | None, *, is_retry: bool) ->
         case "wait":
             return False
         case None:
-            return ends is None and not is_retry
+            return is_over
 
 
 def _back_out(gate: Gate, request: Request, ticket: Ticket | None) -> Flow[None]:

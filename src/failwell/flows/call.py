@@ -106,6 +106,7 @@ def _let_in(story: Story, now: float, begun: Begun | None) -> Flow[tuple[Pass, f
         story.longest,
         is_retry=bool(story.attempts),
         asked=None if begun is None else begun.passed,
+        patient=story.patient,
     )
     passed, now = yield from _watched(way_in, story)
     if isinstance(passed, Pass):

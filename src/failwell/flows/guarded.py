@@ -17,7 +17,7 @@ from failwell.errors import CircuitOpenError, FailwellError, RateLimitError
 from failwell.flows.admission import Refusal, enter
 from failwell.flows.gate import Gate, Leave, Pass, Stay
 from failwell.model import Failure, Kind, Request
-from failwell.policy import deadline
+from failwell.policy import backoff, deadline
 from failwell.policy.retry import Again, Facts, Stop, decide
 from failwell.settings import Retry
 
@@ -57,6 +57,8 @@ def guarded(
     """
     request = Request(method="CALL", url=terms.gate.key)
     made, error = 0, None
+    retry, ends = terms.retry, terms.ends
+    patient = None if retry is None or ends is not None else now + backoff.in_all(retry)
     while True:
         if failed is None:
             way_in = enter(
@@ -67,6 +69,7 @@ def guarded(
                 None if terms.retry is None else terms.retry.max_wait,
                 is_retry=made > 0,
                 asked=None if made else asked,
+                patient=patient,
             )
             passed, now = yield from way_in
             if isinstance(passed, Refusal):

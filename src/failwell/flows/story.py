@@ -13,7 +13,7 @@ from failwell.flows.existing import is_clash
 from failwell.flows.gate import Gate, Pass, Stay
 from failwell.flows.lookup import Sighting
 from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Response
-from failwell.policy import deadline, evidence
+from failwell.policy import backoff, deadline, evidence
 from failwell.policy.evidence import Verdict
 from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
 from failwell.settings import Retry
@@ -84,6 +84,13 @@ class Story:
     def longest(self) -> float | None:
         """Seconds that it may wait at a time where there is no deadline."""
         return None if self.terms.retry is None else self.terms.retry.max_wait
+
+    @property
+    def patient(self) -> float | None:
+        """Until when (monotonic seconds) its retries wait for a circuit to close, where there is no
+        deadline: as long as they would have waited without one."""
+        retry, ends = self.terms.retry, self.terms.ends
+        return None if retry is None or ends is not None else self.first + backoff.in_all(retry)
 
     def learn(self, reply: Reply, verdict: Verdict, took: float, now: float) -> Again | Stop:
         """Write down an attempt that failed; what is to be done about it."""

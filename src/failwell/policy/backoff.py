@@ -24,3 +24,10 @@ def delay(retry: Retry, n: int, roll: float, *, sent: bool = True) -> float:
             return full * (0.9 + 0.2 * roll)
         case None:
             return full
+
+
+def in_all(retry: Retry) -> float:
+    """Seconds that all retries together wait at the most, without jitter."""
+    doublings = range(min(retry.max_retries, 63))
+    first = sum(min(retry.cap, retry.base * 2.0**n) for n in doublings)
+    return first + retry.cap * (retry.max_retries - len(doublings))

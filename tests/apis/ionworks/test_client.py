@@ -87,6 +87,13 @@ def test_without_a_key(clients: Clients) -> None:
         clients.at()
 
 
+@pytest.mark.parametrize("world", [Ionworks, AsyncIonworks])
+def test_an_address_by_another_name_is_refused(world: Any) -> None:
+    """It would be passed over, and the key sent to Ionworks itself."""
+    with pytest.raises(ValueError, match="api_url="):
+        world("iw_k", base_url="http://127.0.0.1:9")
+
+
 def test_the_environment(clients: Clients, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Key, address and project come from their variables; a final slash does no harm."""
     monkeypatch.setenv("IONWORKS_API_KEY", lab.keys["key"])

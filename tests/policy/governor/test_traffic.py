@@ -130,6 +130,23 @@ def test_a_route_that_says_nothing_is_let_go() -> None:
     assert isinstance(take(traffic, NOW + 1.3)[1], Delay)
 
 
+@pytest.mark.parametrize("is_answered", [True, False], ids=["5xx", "no answer"])
+def test_a_scout_without_news_is_followed_by_another(is_answered: bool) -> None:
+    """The one that was to find out what there is met an outage: the others do not wait for what
+    it will never tell."""
+    traffic = hear(IDLE, Quota("", 10, 0, 1.0, True))
+    traffic, scout = take(traffic, NOW + 1.1, number=1)
+    assert isinstance(scout, Place)
+    assert isinstance(take(traffic, NOW + 1.2, number=2)[1], Delay)
+    if is_answered:
+        traffic = governor.answered(
+            traffic, LEARNING, scout.ticket, "GET /", (), 0.1, NOW + 1.2, well=False
+        )
+    else:
+        traffic = governor.landed(traffic, scout.ticket)
+    assert isinstance(take(traffic, NOW + 1.2, number=2)[1], Place)
+
+
 def test_several_windows_are_all_satisfied() -> None:
     """The hour is used up, whatever the minute says."""
     minute, hour = Quota("minute", 60, 59, 60.0, True), Quota("hour", 100, 0, 1800.0, True)

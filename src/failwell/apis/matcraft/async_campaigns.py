@@ -8,8 +8,8 @@ from failwell.apis.matcraft import documents, operations
 from failwell.apis.matcraft.documents import MDL, Source
 from failwell.apis.matcraft.handle import Held, campaign_of, patience
 from failwell.apis.matcraft.records import CampaignRecord, Page, Results
-from failwell.apis.matcraft.resource import AsyncResource
 from failwell.apis.operation import Operation, arun
+from failwell.apis.resource import AsyncResource
 from failwell.clients.httpx2 import AsyncClient
 from failwell.clients.waiting import wait
 

@@ -8,24 +8,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from failwell.apis.matcraft import connection, documents, operations
 from failwell.apis.matcraft.async_campaigns import AsyncCampaigns
 from failwell.apis.matcraft.contract import MATCRAFT
 from failwell.apis.matcraft.documents import Source
 from failwell.apis.matcraft.records import Dataset, JobRecord, LogLine, Page, Template
-from failwell.apis.matcraft.resource import AsyncResource
 from failwell.apis.operation import arun
+from failwell.apis.resource import AsyncConnected, AsyncResource
 from failwell.clients.httpx2 import AsyncClient
-from failwell.errors import FailwellError
-from failwell.flows.settle import Settled
 from failwell.settings import Policy
 
 _DEFAULT = Policy()
 
 
-class AsyncMatCraftClient:
+class AsyncMatCraftClient(AsyncConnected):
     """MatCraft's API. What may pass is tried again by MatCraft's own rule (after 1, 2, 4 … 60 s, 5
     times, `Retry-After` as the floor); a write whose answer is lost is looked up, never made twice.
 
@@ -56,20 +54,6 @@ class AsyncMatCraftClient:
         """See `MatCraftClient.evaluate`."""
         told = await arun(self.client, operations.evaluate(domain, parameters))
         return told.objectives
-
-    async def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.AsyncClient.settle`."""
-        return await self.client.settle(error)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self.client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
 
 class AsyncJobs(AsyncResource):

@@ -9,24 +9,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from failwell.apis.matcraft import connection, documents, operations
 from failwell.apis.matcraft.campaigns import Campaigns
 from failwell.apis.matcraft.contract import MATCRAFT
 from failwell.apis.matcraft.documents import Source
 from failwell.apis.matcraft.records import Dataset, JobRecord, LogLine, Page, Template
-from failwell.apis.matcraft.resource import Resource
 from failwell.apis.operation import run
+from failwell.apis.resource import Connected, Resource
 from failwell.clients.httpx2 import Client
-from failwell.errors import FailwellError
-from failwell.flows.settle import Settled
 from failwell.settings import Policy
 
 _DEFAULT = Policy()
 
 
-class MatCraftClient:
+class MatCraftClient(Connected):
     """MatCraft's API. What may pass is tried again by MatCraft's own rule (after 1, 2, 4 … 60 s, 5
     times, `Retry-After` as the floor); a write whose answer is lost is looked up, never made twice.
 
@@ -59,20 +57,6 @@ class MatCraftClient:
         Raises `ServerError` with the code `EVALUATION_FAILED` where a formula cannot be computed.
         """
         return run(self.client, operations.evaluate(domain, parameters)).objectives
-
-    def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.Client.settle`."""
-        return self.client.settle(error)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Jobs(Resource):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
-from failwell.apis.operation import Operation, arun
+from failwell.apis.resource import AsyncConnected, AsyncResource
 from failwell.apis.toolpath import operations
 from failwell.apis.toolpath.connection import BASE_URL, USUAL, arguments, patience
 from failwell.apis.toolpath.contract import TOOLPATH
@@ -12,14 +12,12 @@ from failwell.apis.toolpath.operations import Estimate, Part, Program, Timings, 
 from failwell.apis.toolpath.stepfile import StepFile
 from failwell.clients.httpx2 import AsyncClient
 from failwell.clients.waiting import wait
-from failwell.errors import FailwellError
 from failwell.flows.ending import Finished
-from failwell.flows.settle import Settled
 from failwell.job import Job
 from failwell.settings import Policy
 
 
-class AsyncToolpath:
+class AsyncToolpath(AsyncConnected):
     """Toolpath's API for async code: the same methods, awaited. See `Toolpath`."""
 
     def __init__(
@@ -36,28 +34,8 @@ class AsyncToolpath:
         self.programs = AsyncPrograms(self.client)
         self.estimates = AsyncEstimates(self.client)
 
-    async def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.AsyncClient.settle`."""
-        return await self.client.settle(error)
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self.client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-
-class _AsyncResource:
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def _run(self, operation: Operation[operations.T]) -> operations.T:
-        return await arun(self._client, operation)
-
+class _AsyncResource(AsyncResource):
     async def _wait(self, made: str | Part | Program, job: Job, timeout: float) -> Finished:
         tolerated = patience(self._client.policy)
         return await wait(

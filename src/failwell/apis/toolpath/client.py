@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
-from failwell.apis.operation import Operation, run
+from failwell.apis.resource import Connected, Resource
 from failwell.apis.toolpath import operations
 from failwell.apis.toolpath.connection import BASE_URL, USUAL, arguments, patience
 from failwell.apis.toolpath.contract import TOOLPATH
@@ -19,14 +19,12 @@ from failwell.apis.toolpath.operations import Estimate, Part, Program, Timings, 
 from failwell.apis.toolpath.stepfile import StepFile
 from failwell.clients.httpx2 import Client
 from failwell.clients.waiting import wait
-from failwell.errors import FailwellError
 from failwell.flows.ending import Finished
-from failwell.flows.settle import Settled
 from failwell.job import Job
 from failwell.settings import Policy
 
 
-class Toolpath:
+class Toolpath(Connected):
     """Toolpath's API. Every write gets a key of its own and is never carried out twice.
 
     The key comes from `api_key` or the variable `TOOLPATH_API_KEY`. Other arguments are those of
@@ -50,28 +48,8 @@ class Toolpath:
         self.programs = Programs(self.client)
         self.estimates = Estimates(self.client)
 
-    def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.Client.settle`."""
-        return self.client.settle(error)
 
-    def close(self) -> None:
-        """Close the connections."""
-        self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class _Resource:
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def _run(self, operation: Operation[operations.T]) -> operations.T:
-        return run(self._client, operation)
-
+class _Resource(Resource):
     def _wait(self, made: str | Part | Program, job: Job, timeout: float) -> Finished:
         tolerated = patience(self._client.policy)
         return wait(self._client, operations.id_of(made), job, timeout=timeout, tolerate=tolerated)

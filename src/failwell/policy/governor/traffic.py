@@ -173,7 +173,7 @@ def landed(traffic: Traffic, ticket: Ticket | None, now: float | None = None) ->
 
 
 def _without_news(traffic: Traffic, ticket: Ticket | None) -> Traffic:
-    """The traffic after a call that has found out nothing: if it was a scout, another one may go."""
+    """The traffic after a call that found out nothing: if it was a scout, another one may go."""
     if ticket is None:
         return traffic
     met = {

@@ -2,6 +2,10 @@
 
 Whatever was created and is nobody's is a duplicate. A piece of work without a true end is lost; so
 is what was told to somebody and was never created, and what was told to two.
+
+Only what callers ask for is in the books: the sandbox itself counts neither the files that a
+pipeline at Flow makes, which are its execution's, nor the links of an upload at Ionworks, nor what
+of a file at Flow never became whole.
 """
 
 from __future__ import annotations

@@ -73,21 +73,21 @@ class Task(msgspec.Struct, Generic[C], frozen=True):
         """What a write gives at an API that has one record of a name, and refuses the second.
 
         Where the outcome is unknown, `look` says what is there by now; what is not, is sent once
-        more. Without `look`, sending is what looks: a `create_or_get`. What is `final` is refused
-        however often it is sent, so that there is nothing.
+        more. Without `look`, sending is what looks: a `create_or_get`. What is `final`, and could
+        be read, is refused however often it is sent, so that there is nothing.
         """
         with self.calling(step) as call:
             for left in reversed(range(_SENDS)):
                 try:
                     return await send()
-                except final:
-                    raise
                 except FailwellError as error:
+                    if isinstance(error, final) and error.code is not None:
+                        raise
                     may_pass = _is_open(error) or isinstance(error, _MAY_PASS)
                     if not left or not (may_pass or call.saved):
                         raise
                 call.saved = "its name"
-                found = None if look is None else await look()
+                found = None if look is None else await _until_answered(look)
                 if found is not None:
                     return found
         raise AssertionError("the last of the sends has raised")
@@ -95,16 +95,8 @@ class Task(msgspec.Struct, Generic[C], frozen=True):
     async def repeated(self, step: str, send: Callable[[], Awaitable[T]]) -> T:
         """What a step gives that may be taken again however it ended, until it goes well or is
         refused for good: a read, or a write under one and the same key."""
-        with self.calling(step) as call:
-            for left in reversed(range(_SENDS)):
-                try:
-                    return await send()
-                except FailwellError as error:
-                    if not left or not isinstance(error, _MAY_PASS):
-                        raise
-                call.saved = "the same again"
-                await asyncio.sleep(_BETWEEN)
-        raise AssertionError("the last of the sends has raised")
+        with self.calling(step):
+            return await _until_answered(send)
 
     async def unnamed(
         self,
@@ -131,6 +123,16 @@ def _is_open(error: FailwellError) -> bool:
     return error.outcome in (Outcome.UNKNOWN, Outcome.APPLIED)
 
 
+async def _until_answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """What is answered, or refused for good, however often it takes: no answer is not a no."""
+    for _ in range(_SENDS):
+        try:
+            return await ask()
+        except _MAY_PASS:
+            await asyncio.sleep(_BETWEEN)
+    return await ask()
+
+
 async def _record(
     error: FailwellError, settle: Callable[[FailwellError], Awaitable[Settled]]
 ) -> Any:
@@ -152,7 +154,7 @@ async def _found(
             raise
         for _ in range(_LOOKS):
             await asyncio.sleep(_BETWEEN)
-            found = await look()
+            found = await _until_answered(look)
             if found is not None:
                 call.saved = "a look at the list"
                 return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 
@@ -24,9 +24,8 @@ from failwell.apis.flow.client.samples import AsyncSamples, Samples
 from failwell.apis.flow.client.surroundings import address_of, token_of
 from failwell.apis.flow.contract import FLOW
 from failwell.apis.operation import arun, run
+from failwell.apis.resource import AsyncConnected, Connected
 from failwell.clients import httpx2 as clients
-from failwell.errors import FailwellError
-from failwell.flows.settle import Settled
 from failwell.settings import Policy
 
 __all__ = ["AsyncClient", "Client"]
@@ -38,7 +37,7 @@ def _ready(base_url: str | None, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"timeout": 60.0, **arguments, "base_url": address_of(base_url, os.environ)}
 
 
-class Client(Accounts, Samples, Projects, Files, Pipelines):
+class Client(Accounts, Samples, Projects, Files, Pipelines, Connected):
     """Flow's API. Every write gets a key of its own and is never carried out twice; a token that
     is over is renewed, once for all threads, and the request goes on.
 
@@ -72,22 +71,10 @@ class Client(Accounts, Samples, Projects, Files, Pipelines):
         """A call of any route, with the same care; `arguments` are httpx2's."""
         return self.client.request(method, path, **arguments)
 
-    def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.Client.settle`."""
-        return self.client.settle(error)
 
-    def close(self) -> None:
-        """Close the connections."""
-        self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class AsyncClient(AsyncAccounts, AsyncSamples, AsyncProjects, AsyncFiles, AsyncPipelines):
+class AsyncClient(
+    AsyncAccounts, AsyncSamples, AsyncProjects, AsyncFiles, AsyncPipelines, AsyncConnected
+):
     """Flow's API for async code: the same methods, awaited. See `Client`."""
 
     def __init__(
@@ -113,17 +100,3 @@ class AsyncClient(AsyncAccounts, AsyncSamples, AsyncProjects, AsyncFiles, AsyncP
     async def request(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         """A call of any route, with the same care; `arguments` are httpx2's."""
         return await self.client.request(method, path, **arguments)
-
-    async def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.AsyncClient.settle`."""
-        return await self.client.settle(error)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self.client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()

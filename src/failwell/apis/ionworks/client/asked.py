@@ -86,7 +86,12 @@ def done(ask: Ask) -> Operation[httpx2.Response]:
     except FailwellError as error:
         if error.outcome is not Outcome.APPLIED:
             raise
-        response, _ = yield from msgspec.structs.replace(ask, options=Options(get_existing=True))
+        again = msgspec.structs.replace(ask, options=Options(get_existing=True))
+        try:
+            response, _ = yield from again
+        except FailwellError:
+            # A 409 refuses the second one; what is known of the first one stands.
+            raise error from None
     return response
 
 

@@ -70,7 +70,9 @@ def settings(
     """The settings. Raises `InvalidRequestError`, a `ValueError`, where there is no credential, and
     for an address by another name: it would be passed over, and the key go elsewhere."""
     if "base_url" in arguments:
-        raise InvalidRequestError.of("base_url= is called api_url= here, as in Ionworks' own client")
+        raise InvalidRequestError.of(
+            "base_url= is called api_url= here, as in Ionworks' own client"
+        )
     organization = organization_id or os.environ.get(ORGANIZATION_VARIABLE) or None
     url = (api_url or os.environ.get(URL_VARIABLE) or BASE_URL).rstrip("/")
     hooks = (*arguments.pop("hooks", ()), *((tell,) if print_correlation_id else ()))

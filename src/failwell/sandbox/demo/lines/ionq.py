@@ -69,13 +69,13 @@ async def _run(task: _Task, body: dict[str, Any]) -> None:
     item.told("jobs", job)
     try:
         with task.calling("running"):
-            await async_wait_for_job(client, job, poll_interval=0.3, timeout=60)
+            done = await async_wait_for_job(client, job, poll_interval=0.3, timeout=60)
     except JobFailedError as error:
         item.refused, item.state = error.message.partition(" failed: ")[2], "refused"
         return
     with task.calling("reading"):
         found = await get_job_probabilities.asyncio(job, client=client)
-    item.result, item.state = _likeliest(found), "run"
+    item.result, item.state = _likeliest(found, done.stats["qubits"]), "run"
 
 
 async def _submitted(client: IonQClient, body: dict[str, Any]) -> str:
@@ -91,10 +91,9 @@ async def _listed(client: IonQClient, name: str) -> str | None:
     return None
 
 
-def _likeliest(probabilities: Mapping[str, float]) -> str:
+def _likeliest(probabilities: Mapping[str, float], width: int) -> str:
     """The most probable outcomes, at most two, as bits; the last one is that of qubit 0."""
     most = max(probabilities.values())
-    width = max(int(state) for state in probabilities).bit_length()
     ties = [f"{int(state):0{width}b}" for state, p in probabilities.items() if p > most - 1e-6]
     others = "" if len(ties) < 3 else f" and {len(ties) - 2} more"
     return f"{' or '.join(ties[:2])}{others}, {most:.1%}{' each' if len(ties) > 1 else ''}"

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from failwell.apis.ionworks.client import account, connection
 from failwell.apis.ionworks.client.compression import acompress
@@ -24,15 +24,14 @@ from failwell.apis.ionworks.client.concurrent.work import (
 )
 from failwell.apis.ionworks.contract import IONWORKS, STORAGE
 from failwell.apis.operation import arun
+from failwell.apis.resource import AsyncConnected
 from failwell.clients.httpx2 import AsyncClient
-from failwell.errors import FailwellError
-from failwell.flows.settle import Settled
 from failwell.settings import Policy
 
 _DEFAULT = Policy()
 
 
-class AsyncIonworks:
+class AsyncIonworks(AsyncConnected):
     """Ionworks' API for async code: the same methods, awaited. See `Ionworks`."""
 
     def __init__(
@@ -91,17 +90,7 @@ class AsyncIonworks:
         """Whose credential this is, and their organizations."""
         return await arun(self.client, account.whoami())
 
-    async def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.AsyncClient.settle`."""
-        return await self.client.settle(error)
-
     async def aclose(self) -> None:
         """Close the connections."""
-        await self.client.aclose()
+        await super().aclose()
         await self._storage.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from failwell.apis.ionworks.client import account, connection
 from failwell.apis.ionworks.client.compression import compress
@@ -18,15 +18,14 @@ from failwell.apis.ionworks.client.serial.resource import Line
 from failwell.apis.ionworks.client.serial.work import Jobs, Pipelines, Simulations
 from failwell.apis.ionworks.contract import IONWORKS, STORAGE
 from failwell.apis.operation import run
+from failwell.apis.resource import Connected
 from failwell.clients.httpx2 import Client
-from failwell.errors import FailwellError
-from failwell.flows.settle import Settled
 from failwell.settings import Policy
 
 _DEFAULT = Policy()
 
 
-class Ionworks:
+class Ionworks(Connected):
     """Ionworks' API. A write whose answer is lost is looked up by its name, never made twice.
 
     The credential comes from `token` or `api_key`, else from `IONWORKS_API_TOKEN` or
@@ -97,17 +96,7 @@ class Ionworks:
         """Whose credential this is, and their organizations."""
         return run(self.client, account.whoami())
 
-    def settle(self, error: FailwellError) -> Settled:
-        """What became of a failed write, found out now: see `failwell.Client.settle`."""
-        return self.client.settle(error)
-
     def close(self) -> None:
         """Close the connections."""
-        self.client.close()
+        super().close()
         self._storage.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
