@@ -306,7 +306,7 @@ def test_no_room_for_a_tag_is_said_plainly(world: World) -> None:
 def test_a_tagged_write_is_settled_later(world: World) -> None:
     """The error keeps the tag, and `settle` gives the record out of the list."""
     tags = Tags()
-    with Server([tags.lose, Act("reset"), tags.show]) as server:
+    with Server([tags.lose, *[Act("reset")] * 3, tags.show]) as server:
 
         async def scenario(client: Face) -> failwell.Settled:
             with pytest.raises(failwell.FailwellError) as caught:

@@ -453,18 +453,27 @@ def test_the_servers_refusal_of_a_second_one_leads_to_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply",
-    [html(404), html(200), html(502), lost(), late(), refused(), cut(200),
-     answer(302, location="/"), answer(200, '{"a', content_type="application/json"),
-     flat(401, "no_auth"), flat(503, "engine")],
+    ("reply", "looks"),
+    [(html(404), 1), (html(200), 3), (html(502), 3), (lost(), 3), (late(), 3), (refused(), 3),
+     (cut(200), 3), (answer(302, location="/"), 1),
+     (answer(200, '{"a', content_type="application/json"), 3),
+     (flat(401, "no_auth"), 1), (flat(503, "engine"), 3)],
 )  # fmt: skip
 @pytest.mark.parametrize("how", [SETTLING, ENFORCED])
-def test_a_look_up_that_fails_proves_nothing(reply: Reply, how: LookUp) -> None:
-    """A proxy's 404, a page, a cut list or a fault is not "not found": nothing is sent again."""
+def test_a_look_up_that_fails_proves_nothing(reply: Reply, looks: int, how: LookUp) -> None:
+    """A proxy's 404, a page, a cut list or a fault is not "not found": it is asked again where that
+    may pass, and the write is not sent again."""
     contract = loose(how, reads_json=True)
-    played = run(post(), lost(), reply, contract=contract)
+    played = run(post(), lost(), *[reply] * looks, contract=contract)
     assert error_of(played).outcome is UNKNOWN
-    assert [s.request.method for s in played.sends] == ["POST", "GET"]
+    assert [s.request.method for s in played.sends] == ["POST", *["GET"] * looks]
+
+
+def test_a_look_up_is_asked_again_in_trouble() -> None:
+    """It is a read: a fault that passes does not leave the write unknown."""
+    played = run(post(), lost(), html(502), lost(), FOUND, contract=loose(ENFORCED))
+    assert played.result.response is FOUND
+    assert played.waits == [0.2, 0.5]
 
 
 def test_the_apis_own_404_is_not_found() -> None:

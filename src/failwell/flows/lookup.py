@@ -16,19 +16,26 @@ from failwell.actions import Flow, Send, Wait
 from failwell.contract import Contract, LookUp
 from failwell.model import Headers, Outcome, Reply, Request, Response, Sent
 from failwell.policy import deadline, evidence
+from failwell.policy.evidence import Verdict
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What a look-up showed: what is now known, the answer that shows the record, and whether
-    the write may be sent again although that is not proven to be the first."""
+    """What a look-up showed: what is now known, the answer that shows the record, whether the
+    write may be sent again although that is not proven to be the first, and whether the API
+    could be asked at all."""
 
     outcome: Outcome
     response: Response | None = None
     resend: bool = False
+    was_asked: bool = True
 
 
 _NOTHING = Sighting(Outcome.UNKNOWN)
 _ABSENT = Sighting(Outcome.NOT_STARTED)
+_UNASKED = Sighting(Outcome.UNKNOWN, was_asked=False)
+
+PAUSES = (0.2, 0.5)
+"""Seconds before a look-up that failed is made again: it is a read, in the middle of trouble."""
 
 
 def look_up(
@@ -40,8 +47,7 @@ def look_up(
     if how is None or asked is None:
         return _NOTHING, now
     request = Request(method=asked[0], url=asked[1])
-    reply, now = yield from Send(request, 1, deadline.left(ends, now))
-    seen = _judged(contract, how, request, sent, reply)
+    seen, now = yield from _look(contract, how, request, sent, now, ends)
     if seen is not _ABSENT:
         return seen, now
     if how.enforced:
@@ -50,17 +56,30 @@ def look_up(
     if how.settle_time is None or (left is not None and how.settle_time >= left):
         return _NOTHING, now
     _, now = yield from Wait(how.settle_time)
-    reply, now = yield from Send(request, 2, deadline.left(ends, now))
-    return _judged(contract, how, request, sent, reply), now
+    return (yield from _look(contract, how, request, sent, now, ends))
 
 
-def _judged(
-    contract: Contract, how: LookUp, request: Request, sent: Sent, reply: Reply
-) -> Sighting:
-    verdict = evidence.judge(contract, request, reply)
+def _look(
+    contract: Contract, how: LookUp, request: Request, sent: Sent, now: float, ends: float | None
+) -> Flow[tuple[Sighting, float]]:
+    """One look, made again where it fails of something that may pass."""
+    for number, pause in enumerate((*PAUSES, None), 1):
+        left = deadline.left(ends, now)
+        reply, now = yield from Send(request, number, left)
+        verdict = evidence.judge(contract, request, reply)
+        left = deadline.left(ends, now)
+        is_last = pause is None or (left is not None and pause >= left)
+        if verdict is None or not verdict.transient or is_last:
+            break
+        assert pause is not None
+        _, now = yield from Wait(pause)
+    return _seen(how, sent, reply, verdict), now
+
+
+def _seen(how: LookUp, sent: Sent, reply: Reply, verdict: Verdict | None) -> Sighting:
     if verdict is not None:
         is_gone = verdict.own and verdict.failure.status in (404, 410)
-        return _ABSENT if is_gone else _NOTHING
+        return _ABSENT if is_gone else _UNASKED
     if not isinstance(reply, Response) or reply.status >= 300 or reply.body is None:
         return _NOTHING
     if not how.found(sent, reply):

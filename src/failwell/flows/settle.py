@@ -16,7 +16,7 @@ from failwell.actions import Flow
 from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.call import call
-from failwell.flows.lookup import look_up
+from failwell.flows.lookup import Sighting, look_up
 from failwell.flows.story import Terms
 from failwell.model import Outcome, Request, Response, Sent, read_json
 
@@ -55,7 +55,7 @@ def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float
     if terms.contract.look_up is not None:
         seen, _ = yield from look_up(terms.contract, sent, now, terms.ends)
         is_news = known is Outcome.UNKNOWN or seen.response is not None
-        return _looked_up(seen.outcome if is_news else known, seen.response)
+        return _looked_up(seen, seen.outcome if is_news else known)
     return Settled(outcome=known, why=refusal)
 
 
@@ -75,13 +75,16 @@ def _again(sent: Sent, known: Outcome, terms: Terms, now: float, age: float) -> 
     )
 
 
-def _looked_up(outcome: Outcome, response: Response | None) -> Settled:
+def _looked_up(seen: Sighting, outcome: Outcome) -> Settled:
+    response = seen.response
     if response is not None:
         why = "Its record was found."
         part = _part(response)
         return Settled(outcome=outcome, why=why, response=response.native, record_json=part)
     if outcome is Outcome.NOT_STARTED:
         return Settled(outcome=outcome, why="Its record is not there and will not appear.")
+    if not seen.was_asked:
+        return Settled(outcome=outcome, why="Its record could not be looked for: that failed, too.")
     return Settled(outcome=outcome, why="Its record was not found, which proves nothing yet.")
 
 

@@ -262,7 +262,7 @@ def test_a_job_is_found_later(ionq: Face, cloud: Any) -> None:
     before = cloud.created["jobs"]
     cloud.suffer(
         {"match": JOBS, "fault": "lose_answer", "times": 1},
-        {"match": {"method": "GET"}, "fault": "status", "status": 503, "times": 1},
+        {"match": {"method": "GET"}, "fault": "status", "status": 503, "times": 3},
     )
     error = failing(ionq, create_job, body=job(name="later"))
     assert error.outcome is Outcome.UNKNOWN
@@ -276,7 +276,7 @@ def test_a_job_is_found_behind_others(ionq: Face, cloud: Any) -> None:
     """However many jobs were submitted since, page after page."""
     cloud.suffer(
         {"match": JOBS, "fault": "lose_answer", "times": 1},
-        {"match": {"method": "GET"}, "fault": "reset", "times": 1},
+        {"match": {"method": "GET"}, "fault": "reset", "times": 3},
     )
     error = failing(ionq, create_job, body=job(name="behind"))
     for _ in range(55):
