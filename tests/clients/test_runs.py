@@ -359,7 +359,7 @@ def test_a_tag_is_kept_like_a_key(world: World, path: str) -> None:
         posted_bodies.append(seen.body)
         return LOST
 
-    with Server([lose, LOST, show]) as server:
+    with Server([lose, LOST, LOST, LOST, show]) as server:
         script = Script(world, server, path, contract=TAGGED)
         (lost,) = script.run({"name": "a"})
         assert lost.outcome is Outcome.UNKNOWN

@@ -118,7 +118,7 @@ def test_a_large_dataset_is_found_again(client: Any, bench: Any, tmp_path: Path)
 def test_an_unknown_outcome_is_settled_later(clients: Any, bench: Any) -> None:
     """Answer and look-up are both lost: unknown; afterwards, from a pickle, the record is found."""
     client, name = clients(bench, policy=ONCE), next(_names)
-    bench.suffer({"fault": "lose_answer", "times": 2})
+    bench.suffer({"fault": "lose_answer", "times": 4})
     with pytest.raises(MatCraftAPIError) as caught:
         client.campaigns.create(mdl=text(name))
     assert caught.value.outcome is Outcome.UNKNOWN
