@@ -366,7 +366,7 @@ def test_a_tag_is_kept_like_a_key(world: World, path: str) -> None:
         (found,) = script.run({"name": "a"})
     assert found.extensions["failwell_found"] is True
     tag = json.loads(posted_bodies[0])["tag"]
-    assert [seen.path for seen in server.requests][1:] == [f"/records?tag={tag}"] * 2
+    assert [seen.path for seen in server.requests][1:] == [f"/records?tag={tag}"] * 4
     assert server.done == 1
 
 
