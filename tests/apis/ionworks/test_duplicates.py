@@ -199,7 +199,7 @@ def test_settled_later(clients: Clients, lab: Lab) -> None:
     name = lab.name()
     faults = [
         {"match": {"method": "POST"}, "fault": "lose_answer", "times": 1},
-        {"match": {"method": "GET"}, "fault": "html_502", "times": 1},
+        {"match": {"method": "GET"}, "fault": "html_502", "times": 3},
     ]
     lab.suffer(*faults)
     with pytest.raises(IonworksError) as caught:
