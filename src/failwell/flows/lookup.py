@@ -63,17 +63,16 @@ def _look(
     contract: Contract, how: LookUp, request: Request, sent: Sent, now: float, ends: float | None
 ) -> Flow[tuple[Sighting, float]]:
     """One look, made again where it fails of something that may pass."""
-    for number, pause in enumerate((*PAUSES, None), 1):
-        left = deadline.left(ends, now)
-        reply, now = yield from Send(request, number, left)
+    made = 0
+    while True:
+        reply, now = yield from Send(request, made + 1, deadline.left(ends, now))
         verdict = evidence.judge(contract, request, reply)
         left = deadline.left(ends, now)
-        is_last = pause is None or (left is not None and pause >= left)
+        is_last = made == len(PAUSES) or (left is not None and PAUSES[made] >= left)
         if verdict is None or not verdict.transient or is_last:
-            break
-        assert pause is not None
-        _, now = yield from Wait(pause)
-    return _seen(how, sent, reply, verdict), now
+            return _seen(how, sent, reply, verdict), now
+        _, now = yield from Wait(PAUSES[made])
+        made += 1
 
 
 def _seen(how: LookUp, sent: Sent, reply: Reply, verdict: Verdict | None) -> Sighting:
