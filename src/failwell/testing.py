@@ -7,6 +7,7 @@ a store's own test is a subclass of a few lines.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -215,15 +216,15 @@ class Break(msgspec.Struct, frozen=True):
         raise ZeroDivisionError("the change itself fails")
 
 
-class StoreTests:
+class StoreTests(ABC):
     """What every store promises. Subclass it, and give `open`.
 
     It needs pytest, which finds the subclass where its name begins with `Test`.
     """
 
+    @abstractmethod
     def open(self, clock: Callable[[], float]) -> Store:
         """A new, empty store that lives by `clock` (epoch seconds)."""
-        raise NotImplementedError
 
     def close(self, store: Store) -> None:
         """Let go of the store."""

@@ -4,6 +4,7 @@ forged: every service has made what it was asked to, once, and every failure tel
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -58,7 +59,7 @@ class Told(msgspec.Struct):
     error: Any = None
 
 
-class Side:
+class Side(ABC):
     """One system as a client sees it: how one thing is made, and which of them are there."""
 
     name: str
@@ -73,17 +74,17 @@ class Side:
             "trust_env": False,
         }
 
+    @abstractmethod
     async def open(self, http: httpx2.AsyncClient) -> Callable[[], Any]:
         """What makes clients; `http` is a bare one, to log in with."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def make(self, client: Any, name: str) -> str:
         """The id of a new thing."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def listed(self, client: Any) -> list[Thing] | None:
         """All things that there are; None where the API lists none."""
-        raise NotImplementedError
 
 
 class Toolpath(Side):

@@ -255,7 +255,7 @@ def test_a_pipeline_finds_what_was_there(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("element", "words"),
     [
-        ({"element_type": "calculation", "type": "CellMass"}, "NotImplementedError"),
+        ({"element_type": "calculation", "type": "CellMass"}, "UnknownElementError"),
         (
             {"element_type": "calculation", "type": "DensityFromVolumeAndMass"},
             "ZeroDivisionError: float division by zero",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failwell.apis.ionworks.battery.calculations import calculate
+from failwell.apis.ionworks.battery.calculations import UnknownElementError, calculate
 from failwell.apis.ionworks.battery.chemistry import open_circuit
 from failwell.apis.ionworks.battery.circuit import INITIAL_SOC, OPEN_CIRCUIT, circuit_of
 from failwell.apis.ionworks.battery.fit import Experiment, Free, errors, fit, voltage
@@ -84,5 +84,5 @@ def test_calculations() -> None:
     assert side["Electrode width [m]"] == pytest.approx(math.sqrt(math.pi))
     with pytest.raises(ZeroDivisionError):
         calculate("DensityFromVolumeAndMass", {"Cell mass [kg]": 1.0, "Cell volume [m3]": 0.0})
-    with pytest.raises(NotImplementedError, match="CellMass"):
+    with pytest.raises(UnknownElementError, match="CellMass"):
         calculate("CellMass", {})

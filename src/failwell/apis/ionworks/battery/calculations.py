@@ -39,10 +39,15 @@ CALCULATIONS: dict[str, Calculation] = {
 }
 
 
+class UnknownElementError(ValueError):
+    """A pipeline asks for a calculation, a model, an objective or an optimizer that there is not:
+    the message names it and what there is. It fails the pipeline, and is read in its traceback."""
+
+
 def calculate(name: str, known: Mapping[str, Any]) -> dict[str, float]:
-    """The result of a calculation. Raises `NotImplementedError` for one that is not listed, and
+    """The result of a calculation. Raises `UnknownElementError` for one that is not listed, and
     what its formula raises."""
     if name not in CALCULATIONS:
         listed = ", ".join(CALCULATIONS)
-        raise NotImplementedError(f"there is no calculation {name!r} here; there are {listed}")
+        raise UnknownElementError(f"there is no calculation {name!r} here; there are {listed}")
     return CALCULATIONS[name](known)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from failwell.apis.ionworks.battery import steps, tables
-from failwell.apis.ionworks.battery.calculations import calculate
+from failwell.apis.ionworks.battery.calculations import UnknownElementError, calculate
 from failwell.apis.ionworks.battery.chemistry import open_circuit
 from failwell.apis.ionworks.battery.circuit import INITIAL_SOC, OPEN_CIRCUIT
 from failwell.apis.ionworks.battery.fit import Experiment, Free, errors, fit
@@ -48,7 +48,7 @@ def _calculation(element: Element, known: Mapping[str, Any], load: Load) -> dict
 def _data_fit(element: Element, known: Mapping[str, Any], load: Load) -> dict[str, Any]:
     optimizer: dict[str, Any] = element.get("optimizer") or {"type": "ScipyLeastSquares"}
     if optimizer["type"] != "ScipyLeastSquares":
-        raise NotImplementedError(f"there is no {optimizer['type']} here: use ScipyLeastSquares")
+        raise UnknownElementError(f"there is no {optimizer['type']} here: use ScipyLeastSquares")
     free = msgspec.convert(element["parameters"], dict[str, Free], strict=False)
     return fit(_experiments(element, load), free, known)
 
@@ -74,11 +74,11 @@ def _experiments(element: Element, load: Load) -> dict[str, Experiment]:
 
 def _experiment(objective: Mapping[str, Any], load: Load) -> Experiment:
     if objective["type"] != "CurrentDriven":
-        raise NotImplementedError(f"there is no objective {objective['type']!r}: CurrentDriven")
+        raise UnknownElementError(f"there is no objective {objective['type']!r}: CurrentDriven")
     given = objective["options"]["model"]
     model: dict[str, Any] = {"type": given} if isinstance(given, str) else given
     if model["type"] != "ECM":
-        raise NotImplementedError(f"there is no model {model['type']!r} here: ECM")
+        raise UnknownElementError(f"there is no model {model['type']!r} here: ECM")
     options: dict[str, Any] = model.get("options") or {}
     return Experiment(_series(objective["data"], load), int(options.get("rc pairs", 0)))
 

@@ -1,0 +1,152 @@
+"""What the sync and the async client have in common: their settings, and views with others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import httpx2
+import msgspec
+
+from failwell import redaction
+from failwell.actions import AsyncStore, Store
+from failwell.clients.httpx2.prepare import Prepared, Settings, address_of, why_unreachable
+from failwell.clients.origin import (
+    tenant_of,
+)
+from failwell.contract import Contract
+from failwell.drive import Rim
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.events import Hook
+from failwell.flows.settle import Settled
+from failwell.hooks.logging import log
+from failwell.model import Outcome, Request, Sent
+from failwell.settings import Options, Policy
+
+if TYPE_CHECKING:
+    from failwell.clients.httpx2.client import AsyncClient, Client
+    from failwell.clients.renewal import TokenAuth
+    from failwell.flows.runs import Book
+
+
+class Configured:
+    """What the sync and the async client have in common: settings, and views with others."""
+
+    _settings: Settings
+
+    def _configure(
+        self,
+        contract: Contract,
+        policy: Policy,
+        store: Store | AsyncStore,
+        hooks: Sequence[Hook],
+        sleep: Callable[[float], object],
+        book: Book | None,
+        durable: Store | AsyncStore | None,
+    ) -> None:
+        rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store, durable=durable)
+        tenant = tenant_of(_plain(cast("httpx2.Client", self).headers))
+        ruled = policy.under(contract)
+        self._settings = Settings(contract=contract, policy=ruled, rim=rim, tenant=tenant)
+        self._settings = msgspec.structs.replace(self._settings, book=book)
+        self._settings = self._settings_under(cast("httpx2.Client", self).auth)
+
+    def _settings_of(self, how: dict[str, Any]) -> Settings:
+        """The settings of a call that is sent so: it may have an auth of its own."""
+        auth = how.get("auth", httpx2.USE_CLIENT_DEFAULT)
+        if auth is httpx2.USE_CLIENT_DEFAULT:
+            auth = cast("httpx2.Client", self).auth
+        return self._settings if auth is self._settings.auth else self._settings_under(auth)
+
+    def _settings_under(self, auth: object) -> Settings:
+        settings, rim, renewer = self._settings, self._settings.rim, None
+        if isinstance(auth, httpx2.Auth):
+            from failwell.clients.renewal import renewer_of
+
+            client = cast("Client | AsyncClient", self)
+            renewer = renewer_of(auth, rim, client.base_url, sync=isinstance(self, httpx2.Client))
+        return msgspec.structs.replace(
+            settings,
+            auth=auth,
+            account=getattr(auth, "tenant", ""),
+            arm=renewer and renewer.armed,
+            rim=msgspec.structs.replace(rim, renew=renewer and renewer.renew),
+        )
+
+    @property
+    def contract(self) -> Contract:
+        """What the API promises about failing."""
+        return self._settings.contract
+
+    @property
+    def policy(self) -> Policy:
+        """How this client lives with failure."""
+        return self._settings.policy
+
+    @property
+    def rim(self) -> Rim:
+        """Where its calls touch the world: the clock, the sleep, the hooks."""
+        return self._settings.rim
+
+    def with_options(self, **options: Any) -> Self:
+        """A view of this client, over the same connections, whose calls have these `Options`.
+
+        An `idempotency_key` serves the view's first write; the second raises
+        `InvalidRequestError`.
+        """
+        view = copy.copy(self)
+        view._settings = self._settings.with_options(Options(**options))
+        return view
+
+    def under(self, contract: Contract) -> Self:
+        """A view of this client, over the same connections, for a part of the API that has a
+        contract of its own."""
+        view = copy.copy(self)
+        view._settings = msgspec.structs.replace(self._settings, contract=contract)
+        return view
+
+    def build_request(self, *args: Any, **kwargs: Any) -> httpx2.Request:
+        """httpx2's own, which raises `InvalidRequestError` for what cannot be a request."""
+        try:
+            return cast("httpx2.Request", super().build_request(*args, **kwargs))  # type: ignore[misc]
+        except (httpx2.InvalidURL, UnicodeError) as error:
+            why = redaction.text(str(error))
+        raise InvalidRequestError.of(f"The request cannot be built: {why}")
+
+    def _build_redirect_request(
+        self, request: httpx2.Request, response: httpx2.Response
+    ) -> httpx2.Request:
+        """httpx2's own, which raises the same for a location that only a socket would refuse."""
+        build = cast("Callable[..., httpx2.Request]", super()._build_redirect_request)  # type: ignore[misc]
+        following = build(request, response)
+        unreachable = why_unreachable(following.url.raw_host, following.url.port)
+        if unreachable is not None:
+            raise httpx2.RemoteProtocolError(
+                f"Invalid URL in location header: {unreachable}", request=request
+            )
+        if self._settings.arm is not None:
+            cast("TokenAuth", self._settings.auth).withhold(request, following)
+        return following
+
+    def _settled_already(self, error: FailwellError) -> Settled | None:
+        if error.sent is not None and error.outcome in _UNSETTLED:
+            return None
+        what = "it was a read" if error.outcome is None else f"it is {error.outcome}"
+        return Settled(outcome=error.outcome, why=f"There is nothing to settle: {what}.")
+
+    def _aside(self, sent: Sent, now: float) -> Prepared:
+        """A call that only settles another: its requests are made up by the flow."""
+        native = self.build_request(sent.method, sent.url)
+        request = Request(method=sent.method, url=sent.url)
+        address = address_of(native.url)
+        terms = self._settings.terms(now, self._settings.options, address)
+        return Prepared(native, request, terms, {}, None)
+
+
+_UNSETTLED = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
+
+
+def _plain(headers: httpx2.Headers) -> dict[str, str]:
+    """The fields, read byte by byte: httpx2 may find no encoding in which it can tell them."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
