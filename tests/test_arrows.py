@@ -18,6 +18,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOORS = [
     "later",
     "model tokens",
+    "narrative",
     "errors events headers quotas ids redaction settings contract job actions",
     "policy dialects",
     "flows drive places",

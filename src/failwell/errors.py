@@ -37,6 +37,7 @@ from typing import Any
 
 import msgspec
 
+from failwell import narrative
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, Todo, read_json, whole
 
 __all__ = [
@@ -162,15 +163,18 @@ class FailwellError(Exception):
     @property
     def advice(self) -> str:
         """What to do now, in a sentence or two."""
-        return self._failure.advice or _advice(self._failure)
+        return self._failure.advice or narrative.advice(self._failure)
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override]
         """The story of the call, for the traceback (PEP 678); told only when somebody looks."""
         notes: list[str] | None = self.__dict__.get("_notes")
         if notes is None:
-            notes = self.__dict__["_notes"] = [story(self)] if self.attempts else []
+            notes = self.__dict__["_notes"] = [self._story()] if self.attempts else []
         return notes
+
+    def _story(self) -> str:
+        return narrative.story(self.attempts, self.outcome, self.request_id, self.advice)
 
     def __reduce__(self) -> tuple[Any, ...]:
         told = self.__dict__.get("_notes", [])
@@ -459,60 +463,3 @@ BY_KIND: dict[Kind, type[FailwellError]] = {
     Kind.CANCELLED: APIConnectionError,
 }
 """The class of each kind; a contract may put its own in their places."""
-
-
-def story(error: FailwellError) -> str:
-    """The call in a few lines: its attempts, its outcome, what to do."""
-    first = error.attempts[0]
-    lines = [f"{first.method} {first.url}"]
-    lines += [_line(attempt) for attempt in error.attempts]
-    if error.outcome is not None:
-        lines.append(f"  outcome: {error.outcome} ({_MEANING[error.outcome]})")
-    if error.request_id:
-        lines.append(f"  request id: {error.request_id}")
-    lines.append(f"  {error.advice}")
-    return "\n".join(lines)
-
-
-def _line(attempt: Attempt) -> str:
-    ended = attempt.fault or f"status {attempt.status}"
-    waited = f", then waited {attempt.wait:.2f} s" if attempt.wait is not None else ""
-    return f"  attempt {attempt.number}: {ended} after {attempt.elapsed:.2f} s{waited}"
-
-
-_MEANING = {
-    Outcome.NOT_STARTED: "nothing was done",
-    Outcome.ROLLED_BACK: "it was undone, nothing is left of it",
-    Outcome.APPLIED: "it took effect",
-    Outcome.PARTIALLY_APPLIED: "part of it took effect",
-    Outcome.UNKNOWN: "it may or may not have taken effect",
-}
-
-_ADVICE = {
-    Kind.BAD_REQUEST: "Correct the request; sending it again unchanged will fail again.",
-    Kind.UNAUTHENTICATED: "Check the credential: it is missing, unknown, revoked or expired.",
-    Kind.PERMISSION_DENIED: "Ask for this right, or use a credential that has it.",
-    Kind.NOT_FOUND: "Check the id and the path.",
-    Kind.METHOD_NOT_ALLOWED: "Check the method: this path does not take it.",
-    Kind.CONFLICT: "Read the resource as it is now, then decide.",
-    Kind.GONE: "It is gone for good; look for what replaced it.",
-    Kind.TOO_LARGE: "Send less at a time.",
-    Kind.UNPROCESSABLE: "Change the input; sending it again unchanged will fail again.",
-    Kind.RATE_LIMITED: "Wait, then send fewer requests at a time.",
-    Kind.BAD_RESPONSE: "Check that the address is the API's and not a proxy's or a login page's.",
-}
-
-
-def _advice(failure: Failure) -> str:
-    if failure.outcome is Outcome.UNKNOWN:
-        return (
-            "It may have taken effect: do not send it again blindly. "
-            "Call client.settle(error), or look for the record yourself."
-        )
-    if failure.outcome is Outcome.APPLIED:
-        return "It took effect: do not send it again. client.settle(error) reads what came of it."
-    if failure.outcome is Outcome.PARTIALLY_APPLIED:
-        return "Part of it took effect: read the resource as it is now before going on."
-    if failure.retry_after is not None:
-        return f"Come back in {failure.retry_after:g} seconds."
-    return _ADVICE.get(failure.kind, "It is likely to pass: try again later.")

@@ -408,7 +408,7 @@ def test_a_run_does_not_end_on_an_unknown_write(world: World, path: str) -> None
 
 
 def test_a_client_without_a_run_has_none_to_end(world: World) -> None:
-    """A typed error; and a run without a store, or with no name, is refused at once."""
+    """A typed error; and a run without a store, or with a name that is none, is refused at once."""
 
     async def over(client: Face) -> Any:
         with pytest.raises(RunError):
@@ -417,8 +417,9 @@ def test_a_client_without_a_run_has_none_to_end(world: World) -> None:
     world.run(over, base_url="http://127.0.0.1:1")
     with pytest.raises(failwell.InvalidRequestError, match="no store"):
         world.client(run="a")
-    with pytest.raises(failwell.InvalidRequestError, match="1 to 200"):
-        world.client(run="", store=MemoryStore())
+    for name in ("", "x" * 201, "a\nb", "a\x1b[31m"):
+        with pytest.raises(failwell.InvalidRequestError, match="1 to 200"):
+            world.client(run=name, store=MemoryStore())
 
 
 def test_a_long_run_is_swept_to_the_last_write(world: World) -> None:

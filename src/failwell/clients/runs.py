@@ -94,5 +94,7 @@ def sends_nothing(send: Send) -> Any:
 
 
 def _check_name(what: str, name: str) -> None:
-    if not 0 < len(name) <= LONGEST_NAME:
-        raise InvalidRequestError.of(f"{what}={name[:20]!r}: 1 to {LONGEST_NAME} characters")
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidRequestError.of(
+            f"{what}={name[:20]!r}: 1 to {LONGEST_NAME} printable characters"
+        )

@@ -55,51 +55,74 @@ def guarded(
     Raises what the function raises last; `CircuitOpenError` or `RateLimitError` where it was not
     called at all.
     """
-    request = Request(method="CALL", url=terms.gate.key)
-    made, error = 0, None
-    retry, ends = terms.retry, terms.ends
-    patient = None if retry is None or ends is not None else now + backoff.in_all(retry)
+    began, made, last = now, 0, failed
     while True:
         if failed is None:
-            way_in = enter(
-                terms.gate,
-                request,
-                now,
-                terms.ends,
-                None if terms.retry is None else terms.retry.max_wait,
-                is_retry=made > 0,
-                asked=None if made else asked,
-                patient=patient,
-            )
-            passed, now = yield from way_in
-            if isinstance(passed, Refusal):
-                raise error or _refused(terms.gate, passed)
-            began = now
-            try:
-                left = deadline.left(terms.ends, now)
-                result, now = yield from Send(request, made + 1, left)
-            except GeneratorExit:
-                raise
-            except Exception as raised:
-                failed = Try(passed, raised, 0.0)
-            except BaseException:
-                yield from _told(terms, passed, None, None)
-                raise
-            else:
-                took = now - began
-                is_slow = _is_slow(terms.gate, took)
-                if is_slow or not passed.calm:
-                    yield from _told(terms, passed, took, not is_slow)
-                return result
-        made, error = made + 1, failed.error
-        decision = decide(terms.retry, _facts(terms, error, made, now))
-        asks = isinstance(decision, Again)
-        health = _health(terms, error)
-        granted = yield from _told(terms, failed.passed, failed.took, health, error, retries=asks)
-        if isinstance(decision, Stop) or not granted:
-            raise error
-        failed = None
-        _, now = yield from Wait(decision.wait)
+            passed, now = yield from _let_in(terms, began, now, asked, last)
+            tried, now = yield from _tried(terms, passed, made + 1, now)
+            if isinstance(tried, _Returned):
+                return tried.result
+            last = tried
+        assert last is not None
+        made += 1
+        now = yield from _paused(terms, last, made, now)
+        failed, asked = None, None
+
+
+class _Returned(msgspec.Struct, frozen=True):
+    result: Any
+
+
+def _let_in(
+    terms: Guarding, began: float, now: float, asked: Pass | Stay | None, last: Try | None
+) -> Flow[tuple[Pass, float]]:
+    """Through the gate; where that stays shut, the last try's error is raised, if there was one."""
+    retry, ends = terms.retry, terms.ends
+    passed, now = yield from enter(
+        terms.gate,
+        Request(method="CALL", url=terms.gate.key),
+        now,
+        ends,
+        None if retry is None else retry.max_wait,
+        is_retry=last is not None,
+        asked=asked,
+        patient=None if retry is None or ends is not None else began + backoff.in_all(retry),
+    )
+    if isinstance(passed, Refusal):
+        raise _refused(terms.gate, passed) if last is None else last.error
+    return passed, now
+
+
+def _tried(
+    terms: Guarding, passed: Pass, number: int, began: float
+) -> Flow[tuple[Try | _Returned, float]]:
+    """One call of the function; the time after it, or, where it raised, before it."""
+    request = Request(method="CALL", url=terms.gate.key)
+    try:
+        result, now = yield from Send(request, number, deadline.left(terms.ends, began))
+    except GeneratorExit:
+        raise
+    except Exception as raised:
+        return Try(passed, raised, 0.0), began
+    except BaseException:
+        yield from _told(terms, passed, None, None)
+        raise
+    is_slow = _is_slow(terms.gate, now - began)
+    if is_slow or not passed.calm:
+        yield from _told(terms, passed, now - began, not is_slow)
+    return _Returned(result), now
+
+
+def _paused(terms: Guarding, last: Try, made: int, now: float) -> Flow[float]:
+    """The wait before it is called again; the time after it. Raises the last error where it is
+    not."""
+    decision = decide(terms.retry, _facts(terms, last.error, made, now))
+    asks, health = isinstance(decision, Again), _health(terms, last.error)
+    granted = yield from _told(terms, last.passed, last.took, health, last.error, retries=asks)
+    if isinstance(decision, Stop) or not granted:
+        raise last.error
+    _, now = yield from Wait(decision.wait)
+    return now
 
 
 def _told(
