@@ -139,13 +139,6 @@ def _granted(
     return Stop("budget") if asks and not is_granted else decision
 
 
-def went_well(terms: Terms, request: Request, reply: Reply) -> bool:
-    """Whether an attempt that was let through calmly went well, so that nothing is to be told."""
-    if type(reply) is not Response or reply.metered:
-        return False
-    return reply.status < 400 and evidence.judge(terms.contract, request, reply) is None
-
-
 def _resolved(
     story: Story, decision: Again | Stop, now: float
 ) -> Flow[tuple[Again | Stop | Done, float]]:

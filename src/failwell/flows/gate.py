@@ -40,6 +40,10 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     circuit: Circuit = breaker.HEALTHY
     traffic: Traffic = governor.IDLE
 
+    def marked(self, calls: int) -> Standing:
+        """The same with so many more calls, that were let through at a glance."""
+        return Standing(budget.calls(self.ledger, calls), self.circuit, self.traffic)
+
 
 class Pass(msgspec.Struct, frozen=True, array_like=True):
     """The attempt may go after `wait` seconds, or, where it is not `due` then, ask the breaker.
@@ -68,6 +72,23 @@ class Stay(msgspec.Struct, frozen=True, array_like=True):
 CALM = Pass()
 _FRESH = Standing()
 _COUNTING = Budget()
+
+
+def is_calm(standing: Standing, gate: Gate, now: float) -> bool:
+    """Whether one more call need only be counted, beside others of the same instant: there is
+    nothing that it would have to wait for."""
+    counting, settings = gate.budget or _COUNTING, gate.governor
+    if not budget.is_current(standing.ledger, counting, now):
+        return False
+    if settings is not None and not governor.is_idle(standing.traffic, settings):
+        return False
+    return _is_sound(standing.circuit, gate.breaker)
+
+
+def _is_sound(circuit: Circuit, settings: Breaker | None) -> bool:
+    if settings is None:
+        return True
+    return circuit.opened is None and not circuit.failures and settings.ratio is None
 
 
 def path_of(url: object) -> str:
@@ -104,7 +125,7 @@ class Enter(msgspec.Struct, frozen=True):
         if not self.counted:
             ledger = budget.call(ledger, gate.budget or _COUNTING, now)
         asks_quota = gate.governor is not None and not governor.is_idle(traffic, gate.governor)
-        if not asks_quota and self._is_calm(circuit):
+        if not asks_quota and _is_sound(circuit, gate.breaker):
             return Step(Standing(ledger, circuit, traffic), CALM, KEPT)
         return self._decided(Standing(ledger, circuit, traffic), asks_quota, now)
 
@@ -124,15 +145,9 @@ class Enter(msgspec.Struct, frozen=True):
                 return Step(held, Stay("quota", answer.seconds, answer.number), KEPT)
             ticket, wait = answer.ticket, answer.wait
         if wait > 0:
-            later = Pass(wait, ticket, calm=False, due=self._is_calm(standing.circuit))
+            later = Pass(wait, ticket, calm=False, due=_is_sound(standing.circuit, gate.breaker))
             return Step(replace(standing, traffic=traffic), later, KEPT)
         return self._probed(standing, traffic, ticket, now)
-
-    def _is_calm(self, circuit: Circuit) -> bool:
-        settings = self.gate.breaker
-        if settings is None:
-            return True
-        return circuit.opened is None and not circuit.failures and settings.ratio is None
 
     def _probed(
         self, standing: Standing, traffic: Traffic, ticket: Ticket | None, now: float

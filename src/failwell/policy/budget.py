@@ -32,6 +32,16 @@ def call(ledger: Ledger, settings: Budget, now: float) -> Ledger:
     return Ledger(slot, ledger.calls + 1, ledger.retries, ledger.past)
 
 
+def calls(ledger: Ledger, more: int) -> Ledger:
+    """The ledger with so many more calls in its current slot."""
+    return Ledger(ledger.slot, ledger.calls + more, ledger.retries, ledger.past)
+
+
+def is_current(ledger: Ledger, settings: Budget, now: float) -> bool:
+    """Whether the ledger's current slot is that of `now` (seconds)."""
+    return int(now * _SLOTS / settings.window) == ledger.slot
+
+
 def retry(ledger: Ledger, settings: Budget, now: float) -> Ledger | None:
     """The ledger with one more retry; None where the budget has none left."""
     ledger = _turned(ledger, int(now * _SLOTS / settings.window))

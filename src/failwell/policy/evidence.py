@@ -63,7 +63,7 @@ def judge(contract: Contract, request: Request, reply: Reply) -> Verdict | None:
     assert isinstance(reply, Response)
     if reply.status >= 400:
         return _refused(contract, request, reply)
-    if _is_promised(contract, request, reply):
+    if is_promised(contract, request, reply.status, reply.headers, reply.body):
         return None
     return _unreadable(contract, request, reply)
 
@@ -150,18 +150,25 @@ def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome
     return Outcome.UNKNOWN
 
 
-def _is_promised(contract: Contract, request: Request, response: Response) -> bool:
-    if request.reads_json is False:
+def is_promised(
+    contract: Contract,
+    request: Request,
+    status: int,
+    fields: Mapping[str, str],
+    body: bytes | None,
+) -> bool:
+    """Whether an answer below 400 is what was promised: JSON that can be read, where it was."""
+    expects = request.reads_json
+    if expects is False:
         return True
-    promised = _promises_json(contract, request)
-    body = response.body
+    promised = contract.reads_json if expects is None else expects
     if not promised and body and body[:1] == b"{" and _is_json(body):
         return True  # whatever its label says; to look at that takes longer
-    media = headers.media_type(response.headers.get("content-type"))
+    media = headers.media_type(fields.get("content-type"))
     if not promised and not headers.is_json(media):
         return True
-    is_success = 200 <= response.status < 300
-    if not is_success or response.status in _NO_BODY or request.method == "HEAD":
+    is_success = 200 <= status < 300
+    if not is_success or status in _NO_BODY or request.method == "HEAD":
         return True
     if promised and not headers.is_json(media):
         return False

@@ -15,6 +15,18 @@ A = TypeVar("A")
 _SWEEP_EVERY = 256
 
 
+class Kept:
+    """A record and when it ends; and the `marks` that were made on it since, without the lock: a
+    record that may be marked has a method `marked(count)`, which gives it with so many more."""
+
+    __slots__ = ("ends", "marks", "record")
+
+    def __init__(self, record: Any, ends: float | None) -> None:
+        self.record = record
+        self.ends = ends
+        self.marks: list[None] = []
+
+
 class MemoryStore:
     """Records of this process, shared by its threads and tasks; gone with it.
 
@@ -22,34 +34,48 @@ class MemoryStore:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
-        self._records: dict[str, tuple[Any, float | None]] = {}
+        self._records: dict[str, Kept] = {}
         self._updates = 0
 
     def update(self, key: str, change: Change[R, A]) -> A:
         """Apply `change` to the record under `key`, atomically; its answer."""
         with self._lock:
-            now = self._clock()
-            self._sweep(now)
-            record, ends = self._records.get(key, (None, None))
-            if ends is not None and ends <= now:
-                record, ends = None, None
-            step = change(record, now)
+            now = self.clock()
+            self._updates += 1
+            if not self._updates % _SWEEP_EVERY:
+                self._sweep(now)
+            kept = self._records.get(key)
+            if kept is None or (kept.ends is not None and kept.ends <= now):
+                kept = Kept(None, None)
+            step = change(_caught_up(kept), now)
             if step.record is None:
                 self._records.pop(key, None)
             else:
-                ends = ends if step.ttl is None else now + step.ttl
-                self._records[key] = (step.record, ends)
+                kept.record = step.record
+                kept.ends = kept.ends if step.ttl is None else now + step.ttl
+                self._records[key] = kept
             return step.answer
 
+    def glance(self, key: str) -> Kept | None:
+        """What is kept under `key`, read without the lock: only to be marked, or left alone."""
+        return self._records.get(key)
+
     def _sweep(self, now: float) -> None:
-        self._updates += 1
-        if self._updates % _SWEEP_EVERY == 0:
-            gone = [k for k, (_, ends) in self._records.items() if ends is not None and ends <= now]
-            for key in gone:
-                del self._records[key]
+        gone = [key for key, k in self._records.items() if k.ends is not None and k.ends <= now]
+        for key in gone:
+            del self._records[key]
 
     def close(self) -> None:
         """Forget every record."""
         self._records.clear()
+
+
+def _caught_up(kept: Kept) -> Any:
+    """The record with its marks; those that are made meanwhile wait for the next time."""
+    count = len(kept.marks)
+    if not count:
+        return kept.record
+    del kept.marks[:count]
+    return kept.record.marked(count)

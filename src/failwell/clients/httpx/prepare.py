@@ -9,8 +9,8 @@ import msgspec
 
 from failwell.actions import Send
 from failwell.clients.httpx.body import Body
-from failwell.clients.httpx2.prepare import why_unreachable
-from failwell.clients.seam import Seam, options_in
+from failwell.clients.httpx2.address import why_unreachable
+from failwell.clients.seam import Seam, fields_aside, options_in
 from failwell.errors import InvalidRequestError
 from failwell.flows.story import Terms
 from failwell.model import Request
@@ -29,6 +29,20 @@ class Prepared(msgspec.Struct, frozen=True):
     terms: Terms
     extra: dict[str, str]
     body: Body | None
+    is_aside: bool = False
+
+    def rebuilt(self, send: Send) -> Prepared:
+        """This call, or that of a request which a flow made up itself, such as a look-up."""
+        request = send.request
+        if request is self.request:
+            return self
+        native = httpx.Request(
+            request.method,
+            str(request.url),
+            headers=fields_aside(self.native.headers, self.terms.contract),
+            extensions=self.native.extensions,
+        )
+        return Prepared(native, request, self.terms, {}, None, is_aside=True)
 
     def copy_for(self, send: Send) -> httpx.Request:
         """The request that an attempt sends; the caller's own stays as it is."""
@@ -53,10 +67,7 @@ def prepare(seam: Seam, native: httpx.Request, now: float) -> Prepared:
         raise InvalidRequestError.of(unreachable)
     options = options_in(native.extensions.get(EXTENSION), f'extensions["{EXTENSION}"]')
     key, extra = seam.added(native.method, native.headers, options)
-    watched = seam.contract.whole_requests and native.method not in seam.contract.safe
-    is_plain = isinstance(native.stream, httpx.ByteStream) and not watched
-    body = None if is_plain else Body(native.stream)
-    request = Request(
+    plain = Request(
         method=native.method,
         url=native.url,
         headers=native.headers,
@@ -64,9 +75,28 @@ def prepare(seam: Seam, native: httpx.Request, now: float) -> Prepared:
         key=key,
         reads_json=None if options.expect is None else options.expect == "json",
     )
+    request = seam.marked(plain)
+    if request.tag is not None and request.body is not None:
+        native = _with_content(native, request.body)
+    watched = seam.contract.whole_requests and native.method not in seam.contract.safe
+    is_plain = isinstance(native.stream, httpx.ByteStream) and not watched
+    body = None if is_plain else Body(native.stream)
     address = (native.url.scheme, native.url.raw_host, native.url.port)
     terms = seam.terms(now, request, address, options, body)
     return Prepared(native, request, terms, extra, body)
+
+
+def _with_content(native: httpx.Request, content: bytes) -> httpx.Request:
+    """A copy with another body."""
+    headers = httpx.Headers(native.headers)
+    headers["content-length"] = str(len(content))
+    return httpx.Request(
+        native.method,
+        native.url,
+        headers=headers,
+        stream=httpx.ByteStream(content),
+        extensions=native.extensions,
+    )
 
 
 def _content(native: httpx.Request) -> bytes | None:

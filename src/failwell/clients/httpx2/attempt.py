@@ -82,8 +82,18 @@ def answer(response: httpx2.Response, asked: httpx2.Request, body: bytes | None)
         native=response,
         asked=_asked(asked, last) if failed or last is not asked else asked.headers,
         direct=last is asked or last.method == asked.method,
-        metered=b"limit" in b" ".join([name for name, _ in response.headers.raw]).lower(),
+        metered=speaks_of_limits(response),
     )
+
+
+def answered(response: httpx2.Response, asked: httpx2.Request) -> Response:
+    """The answer, whose body was read."""
+    return answer(response, asked, response.content)
+
+
+def speaks_of_limits(response: httpx2.Response) -> bool:
+    """Whether the header fields may tell of a quota."""
+    return b"limit" in b" ".join([name for name, _ in response.headers.raw]).lower()
 
 
 def _asked(asked: httpx2.Request, last: httpx2.Request) -> Mapping[str, str]:

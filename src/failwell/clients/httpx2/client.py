@@ -8,7 +8,7 @@ safe is sent again; and each failed write says whether it took effect.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import msgspec
 from failwell.actions import AsyncStore, Send, Store
 from failwell.clients.httpx2.attempt import (
     answer,
+    answered,
     aread_refusal,
     fault_of,
     out_of_time,
@@ -27,9 +28,9 @@ from failwell.clients.httpx2.attempt import (
 )
 from failwell.clients.httpx2.body import AsyncBody, SyncBody
 from failwell.clients.httpx2.configured import Configured
-from failwell.clients.httpx2.first import afirst, first, is_direct
+from failwell.clients.httpx2.first import How, afirst, first
 from failwell.clients.httpx2.handing import hand_over
-from failwell.clients.httpx2.prepare import Prepared
+from failwell.clients.httpx2.prepared import Prepared
 from failwell.clients.httpx2.stream import AsyncStream, SyncStream, guard, unreadable
 from failwell.clients.limits import awithin, within
 from failwell.clients.origin import (
@@ -46,7 +47,6 @@ from failwell.drive import adrive, drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
 from failwell.flows.settle import Settled, settle
-from failwell.flows.story import Begun
 from failwell.model import Outcome, Reply, Sent
 from failwell.policy import deadline
 from failwell.settings import Policy
@@ -91,13 +91,15 @@ class Client(Configured, httpx2.Client):
         now = time.monotonic()
         settings = self._settings_of(how)
         prepared = settings.prepare(request, now)
-        attempt = settings.armed(self._attempts(prepared, stream, how))
         begun = None
-        if is_direct(settings, prepared, stream=stream):
-            made = first(settings, prepared, attempt, now)
-            if not isinstance(made, Begun):
+        if not stream:
+            left = deadline.left(prepared.terms.ends, now)
+            asked = prepared.copy_for(1, left, SyncBody, self.timeout)
+            made = first(settings, prepared, asked, self._transmit, how, now)
+            if isinstance(made, httpx2.Response):
                 return made
             begun = made
+        attempt = settings.armed(self._attempts(prepared, stream, how))
         done = drive(prepared.flow(now, begun), attempt, settings.rim)
         response = hand_over(done, prepared.native)
         if stream and done.response.native is not None:
@@ -140,29 +142,37 @@ class Client(Configured, httpx2.Client):
 
         return drive(ending(self._settings.book, force), sends_nothing, self._settings.rim)
 
-    def _attempts(
-        self, prepared: Prepared, stream: bool, how: dict[str, Any]
-    ) -> Callable[[Send], Reply]:
-        transmit = super().send
-
+    def _attempts(self, prepared: Prepared, stream: bool, how: How) -> Callable[[Send], Reply]:
         def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send, self.build_request)
-            asked = ready.copy_for(send, SyncBody, self.timeout)
-            response: httpx2.Response | None = None
-            with within(send.within):
-                try:
-                    response = transmit(asked, stream=True, **how)
-                    if stream and ready.hands_out(answer(response, asked, None)):
-                        return answer(response, asked, None)
-                    if stream or response.status_code >= 400:
-                        return answer(response, asked, read_refusal(response))
-                    return answer(response, asked, response.read())
-                except httpx2.HTTPStatusError as error:
-                    return refusal_of(error, asked)
-                except raised() as error:
-                    return fault_of(error, asked, ready.body, response)
+            asked = ready.copy_for(send.number, send.within, SyncBody, self.timeout)
+            reply = self._transmit(ready, asked, send.within, stream, how)
+            return answered(reply, asked) if isinstance(reply, httpx2.Response) else reply
 
         return attempt
+
+    def _transmit(
+        self,
+        ready: Prepared,
+        asked: httpx2.Request,
+        seconds: float | None,
+        stream: bool,
+        how: How,
+    ) -> httpx2.Response | Reply:
+        response: httpx2.Response | None = None
+        with within(seconds):
+            try:
+                response = super().send(asked, stream=True, **how)
+                if stream and ready.hands_out(answer(response, asked, None)):
+                    return answer(response, asked, None)
+                if stream or response.status_code >= 400:
+                    return answer(response, asked, read_refusal(response))
+                response.read()
+            except httpx2.HTTPStatusError as error:
+                return refusal_of(error, asked)
+            except raised() as error:
+                return fault_of(error, asked, ready.body, response)
+        return response
 
 
 class AsyncClient(Configured, httpx2.AsyncClient):
@@ -200,13 +210,15 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         now = time.monotonic()
         settings = self._settings_of(how)
         prepared = settings.prepare(request, now)
-        attempt = settings.armed(self._attempts(prepared, stream, how))
         begun = None
-        if is_direct(settings, prepared, stream=stream):
-            made = await afirst(settings, prepared, attempt, now)
-            if not isinstance(made, Begun):
+        if not stream:
+            left = deadline.left(prepared.terms.ends, now)
+            asked = prepared.copy_for(1, left, AsyncBody, self.timeout)
+            made = await afirst(settings, prepared, asked, self._transmit, how, now)
+            if isinstance(made, httpx2.Response):
                 return made
             begun = made
+        attempt = settings.armed(self._attempts(prepared, stream, how))
         done = await adrive(prepared.flow(now, begun), attempt, settings.rim)
         response = hand_over(done, prepared.native)
         if stream and done.response.native is not None:
@@ -251,34 +263,44 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         return await adrive(flow, sends_nothing, self._settings.rim)
 
     def _attempts(
-        self, prepared: Prepared, stream: bool, how: dict[str, Any]
-    ) -> Callable[[Send], Any]:
-        transmit = super().send
-
+        self, prepared: Prepared, stream: bool, how: How
+    ) -> Callable[[Send], Awaitable[Reply]]:
         async def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send, self.build_request)
-            asked = ready.copy_for(send, AsyncBody, self.timeout)
-            response: httpx2.Response | None = None
-            ends = None if send.within is None else time.monotonic() + send.within
-            try:
-                with awithin(send.within):
-                    response = await transmit(asked, stream=True, **how)
-                    if stream and ready.hands_out(answer(response, asked, None)):
-                        return answer(response, asked, None)
-                    if not stream and response.status_code < 400:
-                        return answer(response, asked, await response.aread())
-                left = deadline.left(ends, time.monotonic())
-                return answer(response, asked, await aread_refusal(response, left))
-            except httpx2.HTTPStatusError as error:
-                return refusal_of(error, asked)
-            except raised() as error:
-                return fault_of(error, asked, ready.body, response)
-            except TimeoutError:
-                if send.within is None:  # a hook's or a body's own, not the deadline's
-                    raise
-                return out_of_time(asked, ready.body, response)
+            asked = ready.copy_for(send.number, send.within, AsyncBody, self.timeout)
+            reply = await self._transmit(ready, asked, send.within, stream, how)
+            return answered(reply, asked) if isinstance(reply, httpx2.Response) else reply
 
         return attempt
+
+    async def _transmit(
+        self,
+        ready: Prepared,
+        asked: httpx2.Request,
+        seconds: float | None,
+        stream: bool,
+        how: How,
+    ) -> httpx2.Response | Reply:
+        response: httpx2.Response | None = None
+        ends = None if seconds is None else time.monotonic() + seconds
+        try:
+            with awithin(seconds):
+                response = await super().send(asked, stream=True, **how)
+                if stream and ready.hands_out(answer(response, asked, None)):
+                    return answer(response, asked, None)
+                if not stream and response.status_code < 400:
+                    await response.aread()
+                    return response
+            left = deadline.left(ends, time.monotonic())
+            return answer(response, asked, await aread_refusal(response, left))
+        except httpx2.HTTPStatusError as error:
+            return refusal_of(error, asked)
+        except raised() as error:
+            return fault_of(error, asked, ready.body, response)
+        except TimeoutError:
+            if seconds is None:  # a hook's or a body's own, not the deadline's
+                raise
+            return out_of_time(asked, ready.body, response)
 
 
 def _bind(transport: object) -> None:

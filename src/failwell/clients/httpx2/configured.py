@@ -11,7 +11,9 @@ import msgspec
 
 from failwell import redaction
 from failwell.actions import AsyncStore, Store
-from failwell.clients.httpx2.prepare import Prepared, Settings, address_of, why_unreachable
+from failwell.clients.httpx2.address import address_of, why_unreachable
+from failwell.clients.httpx2.prepared import Prepared
+from failwell.clients.httpx2.settings import Settings
 from failwell.clients.origin import (
     tenant_of,
 )

@@ -3,78 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any
 
 import httpx2
 
-from failwell.actions import Send
-from failwell.clients.httpx2.prepare import Prepared, Settings
+from failwell.clients.httpx2.attempt import answered, speaks_of_limits
+from failwell.clients.httpx2.prepared import Prepared
+from failwell.clients.httpx2.settings import Settings
 from failwell.flows.account import leave_word
-from failwell.flows.call import went_well
-from failwell.flows.gate import CALM, Enter, Pass, Stay
+from failwell.flows.gate import CALM, Enter, Pass, Stay, is_calm
 from failwell.flows.story import Begun
 from failwell.model import Reply
-from failwell.policy import deadline
-from failwell.stores.memory import MemoryStore
+from failwell.policy import deadline, evidence
 
+How = dict[str, Any]
+"""What httpx2's own `send` is told besides the request."""
 
-def is_direct(settings: Settings, prepared: Prepared, *, stream: bool) -> bool:
-    """Whether the first attempt may be made so: what is known of an origin is in this process,
-    and neither a run, a token nor a stream asks for more."""
-    return settings.is_direct and prepared.plan is None and not stream
+Transmit = Callable[[Prepared, httpx2.Request, float | None, bool, How], httpx2.Response | Reply]
+"""Sends that request for a call, as a stream or not, and has so many seconds for it: an answer
+below 400 that was read is httpx2's own."""
+
+AsyncTransmit = Callable[
+    [Prepared, httpx2.Request, float | None, bool, How], Awaitable[httpx2.Response | Reply]
+]
+"""The same for an async client."""
 
 
 def first(
-    settings: Settings, prepared: Prepared, attempt: Callable[[Send], Reply], now: float
-) -> httpx2.Response | Begun:
-    """The answer of a call that went well at once; else what is begun. It begins `now`
-    (monotonic seconds)."""
+    settings: Settings,
+    prepared: Prepared,
+    asked: httpx2.Request,
+    transmit: Transmit,
+    how: How,
+    now: float,
+) -> httpx2.Response | Begun | None:
+    """The answer of a call that went well at once; else what is begun of it, if anything. It
+    begins `now` (monotonic seconds), and sends what is `asked`."""
     passed = _admitted(settings, prepared, now)
     if passed is not CALM:
-        return Begun(passed)
+        return None if passed is None else Begun(passed)
     try:
-        reply = attempt(_send(prepared, now))
+        reply = transmit(prepared, asked, deadline.left(prepared.terms.ends, now), False, how)
     except BaseException as interruption:
         leave_word(interruption, settings.contract, prepared.request)
         raise
-    return _judged(settings, prepared, reply, now)
+    if isinstance(reply, httpx2.Response):
+        if is_plain(prepared, reply):
+            return reply
+        reply = answered(reply, asked)
+    return Begun(CALM, reply, now, settings.rim.clock())
 
 
 async def afirst(
     settings: Settings,
     prepared: Prepared,
-    attempt: Callable[[Send], Awaitable[Reply]],
+    asked: httpx2.Request,
+    transmit: AsyncTransmit,
+    how: How,
     now: float,
-) -> httpx2.Response | Begun:
+) -> httpx2.Response | Begun | None:
     """The same for an async client."""
     passed = _admitted(settings, prepared, now)
     if passed is not CALM:
-        return Begun(passed)
+        return None if passed is None else Begun(passed)
     try:
-        reply = await attempt(_send(prepared, now))
+        reply = await transmit(prepared, asked, deadline.left(prepared.terms.ends, now), False, how)
     except BaseException as interruption:
         leave_word(interruption, settings.contract, prepared.request)
         raise
-    return _judged(settings, prepared, reply, now)
+    if isinstance(reply, httpx2.Response):
+        if is_plain(prepared, reply):
+            return reply
+        reply = answered(reply, asked)
+    return Begun(CALM, reply, now, settings.rim.clock())
 
 
-def _admitted(settings: Settings, prepared: Prepared, now: float) -> Pass | Stay:
-    gate = prepared.terms.gate
+def _admitted(settings: Settings, prepared: Prepared, now: float) -> Pass | Stay | None:
+    """How the attempt is let through; None where it cannot be made so: what is known of the origin
+    is elsewhere, or a run or a token asks for more."""
+    near, terms = settings.near, prepared.terms
+    if near is None or prepared.plan is not None:
+        return None
+    gate = terms.gate
     if gate is None:
         return CALM
-    request = prepared.request
-    left = deadline.left(prepared.terms.ends, now)
-    store = cast("MemoryStore", settings.rim.store)
-    return store.update(gate.key, Enter(gate, request.method, request.url, left))
+    kept = near.glance(gate.key)
+    if kept is not None and is_calm(kept.record, gate, near.clock()):
+        kept.marks.append(None)
+        return CALM
+    request, left = prepared.request, deadline.left(terms.ends, now)
+    return near.update(gate.key, Enter(gate, request.method, request.url, left))
 
 
-def _send(prepared: Prepared, now: float) -> Send:
-    return Send(prepared.request, 1, deadline.left(prepared.terms.ends, now))
-
-
-def _judged(
-    settings: Settings, prepared: Prepared, reply: Reply, now: float
-) -> httpx2.Response | Begun:
-    if went_well(prepared.terms, prepared.request, reply):
-        return cast("httpx2.Response", reply.native)  # type: ignore[union-attr]
-    return Begun(CALM, reply, now, settings.rim.clock())
+def is_plain(prepared: Prepared, response: httpx2.Response) -> bool:
+    """Whether an answer below 400 is what was promised, and tells nothing besides."""
+    if speaks_of_limits(response):
+        return False
+    contract, request = prepared.terms.contract, prepared.request
+    status, fields = response.status_code, response.headers
+    return evidence.is_promised(contract, request, status, fields, response.content)

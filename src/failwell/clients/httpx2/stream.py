@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from failwell.clients.httpx2.attempt import fault_of, out_of_time, raised
-from failwell.clients.httpx2.prepare import Prepared
+from failwell.clients.httpx2.prepared import Prepared
 from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
 from failwell.flows.call import broken_off

@@ -1,0 +1,105 @@
+"""A call that need only be counted is let through at a glance, and is counted all the same."""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+import pytest
+
+from failwell.flows.gate import Enter, Gate, Leave, Standing, is_calm
+from failwell.settings import Breaker, Budget, Governor, Limit
+from failwell.stores.memory import MemoryStore
+from failwell.testing import Clock, Look
+
+GATE = Gate(key="k", budget=Budget(), breaker=Breaker(), governor=Governor())
+
+
+def opened(gate: Gate = GATE) -> tuple[MemoryStore, Clock]:
+    """A store in which one call went through the gate."""
+    clock = Clock()
+    store = MemoryStore(clock)
+    store.update("k", Enter(gate, "GET", "/"))
+    return store, clock
+
+
+def glance(store: MemoryStore, clock: Clock, gate: Gate = GATE) -> bool:
+    """One more call, if a glance is enough."""
+    kept = store.glance("k")
+    if kept is None or not is_calm(kept.record, gate, clock()):
+        return False
+    kept.marks.append(None)
+    return True
+
+
+def calls(store: MemoryStore) -> int:
+    """How many calls are counted, once somebody has to know."""
+    kept = store.glance("k")
+    assert kept is not None
+    store.update("k", Leave(GATE, "GET", "/", 0.1, None))
+    assert isinstance(kept.record, Standing)
+    return kept.record.ledger.calls
+
+
+def test_a_stranger_is_not_let_through() -> None:
+    """Nothing is known of an origin before the first call."""
+    assert not glance(MemoryStore(Clock()), Clock())
+
+
+def test_what_was_let_through_is_counted() -> None:
+    """The budget is a share of all calls: none is left out."""
+    store, clock = opened()
+    assert [glance(store, clock) for _ in range(7)] == [True] * 7
+    assert calls(store) == 8
+    assert glance(store, clock)
+    assert calls(store) == 9
+
+
+def test_no_call_is_lost_between_threads() -> None:
+    """Marks are made while others are read."""
+    store, clock = opened()
+
+    def work() -> None:
+        for _ in range(500):
+            assert glance(store, clock)
+            store.update("k", Leave(GATE, "GET", "/", 0.1, None))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls(store) == 4001
+
+
+def test_at_another_time_it_is_looked_at_again() -> None:
+    """The calls of each tenth of the window are counted together: its first one says which."""
+    store, clock = opened()
+    clock.advance(1.0)
+    assert not glance(store, clock)
+
+
+def test_a_failure_is_seen_at_once() -> None:
+    """The next call is not let through at a glance."""
+    store, clock = opened()
+    store.update("k", Leave(GATE, "GET", "/", 0.1, False, cause="503"))
+    assert not glance(store, clock)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        msgspec.structs.replace(GATE, governor=Governor(limits=(Limit(9, 1.0),))),
+        msgspec.structs.replace(GATE, breaker=Breaker(ratio=0.5)),
+    ],
+)
+def test_what_must_be_watched_is_never_glanced_at(gate: Gate) -> None:
+    """A limit that a person has stated, and a share of failures, need each call."""
+    store, clock = opened(gate)
+    assert not glance(store, clock, gate)
+
+
+def test_a_record_without_marks_is_as_it_was() -> None:
+    """Other records of the same store have nothing to do with it."""
+    store, _ = opened()
+    assert store.update("other", Look())[0] is None
