@@ -36,7 +36,12 @@ BESIDE = {
     "quotas": {"headers"},  # a reset is told apart by the answer's date
     "job": {"errors"},  # a job names the exceptions of its ends
     "actions": {"events"},  # `Emit` carries an event
-    "policy.evidence": {"dialects.generic", "dialects.problem", "policy.kept"},  # not its own word
+    "policy.evidence": {
+        "dialects.generic",
+        "dialects.problem",
+        "policy.kept",  # not its own word
+        "policy.promise",
+    },
     "policy.kept": {"dialects.generic"},  # what is not the API's own word
     "policy.retry": {"policy.backoff"},
     "policy.intents": {"policy.idempotency"},  # a run keeps what a server would replay
@@ -139,7 +144,7 @@ def test_every_arrow_points_down() -> None:
     [
         ("model", "errors"), ("policy.retry", "policy.evidence"), ("policy.backoff", "flows.call"),
         ("flows.call", "drive"), ("drive", "flows.call"), ("stores.sqlite", "clients.httpx2"),
-        ("policy.evidence", "dialects.flat"), ("clients.httpx2.client", ""), ("apis.x", "cli.app"),
+        ("policy.evidence", "dialects.flat"), ("clients.httpx2.serial", ""), ("apis.x", "cli.app"),
         ("dialects.flat", "policy.retry"), ("contract", "actions"), ("server.asgi", "clients"),
         ("apis.toolpath.service", "sandbox.faults"),
     ],

@@ -12,7 +12,7 @@ import failwell
 from failwell import GENERIC, errors
 from failwell.contract import Code, Contract, Idempotency, LookUp, RequestIds
 from failwell.dialects import Flat
-from failwell.model import Issue, Kind, Outcome
+from failwell.model import Issue, Kind, Outcome, Request, Sent
 from failwell.settings import Options, Policy, Retry
 from samples import CODES, OWN, post, request
 
@@ -174,6 +174,24 @@ def test_when_keys_are_trusted(keys: Any, header: str | None, trusted: bool) -> 
 def test_idempotent_methods_may_be_repeated(method: str, may: bool) -> None:
     """What HTTP calls idempotent may be repeated without a key, and nothing else."""
     assert contract().may_repeat(request(method)) is may
+
+
+def test_a_contract_may_know_of_more_that_may_be_repeated() -> None:
+    """A question that is asked by POST, say; all else goes by its method."""
+    mine = contract(repeatable=lambda method, url: method == "POST" and url.endswith("/search"))
+    assert mine.may_repeat(Request(method="POST", url="https://a.example/search"))
+    assert not mine.may_repeat(Request(method="POST", url="https://a.example/jobs"))
+    assert not mine.may_repeat(Request(method="PATCH", url="https://a.example/search"))
+    assert mine.may_repeat(Request(method="PUT", url="https://a.example/jobs"))
+
+
+@pytest.mark.parametrize("enforced", [True, False, lambda sent: "jobs" not in sent.url])
+def test_a_natural_key_may_be_enforced_here_and_there(enforced: Any) -> None:
+    """For all writes, for none, or for those that are named."""
+    how = LookUp(request=lambda _: None, found=lambda *_: False, enforced=enforced)
+    specs, jobs = (Sent(method="POST", url=url, at=0.0) for url in ("/specs", "/jobs"))
+    assert how.enforces(specs) is (enforced is not False)
+    assert how.enforces(jobs) is (enforced is True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from failwell.actions import Action, Emit, Flow, Send, Update, Wait
 from failwell.drive import AsyncStepped, Rim, Stepped, adrive, drive
 from failwell.events import Event, Recovered
 from failwell.flows.call import call
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.settings import Retry
 from failwell.stores.memory import MemoryStore
 from failwell.stores.threaded import ThreadedStore

@@ -16,7 +16,7 @@ import failwell
 from failwell import errors
 from failwell.errors import BY_KIND, FailwellError, InvalidRequestError
 from failwell.flows.call import call
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent
 from failwell.testing import Clock, Script, answer, play
 from samples import OWN, fail_in_a_worker, late, lost, own, post
@@ -346,3 +346,11 @@ def test_no_planted_secret_is_anywhere_in_it(carrier, ending) -> None:
     assert "s3cr3t" not in "\n".join(shown)
     assert b"s3cr3t" not in bytes_kept
     assert b"czNjcjN0LVZhbHVl" not in bytes_kept
+
+
+def test_its_arguments_are_its_message() -> None:
+    """As of every exception of Python; and whoever puts others in their place is obeyed."""
+    error = errors.BadRequestError(Failure(kind=Kind.BAD_REQUEST, message="no"))
+    assert error.args == ("no",)
+    error.args = ("no, and no",)
+    assert (str(error), error.args, error.message) == ("no, and no", ("no, and no",), "no")

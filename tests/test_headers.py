@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,9 +179,11 @@ def test_a_good_key_is_taken_as_it_is(key: str) -> None:
         ("a\x7f", "visible ASCII"),
         ("٣", "visible ASCII"),
         ("a,b", "comma"),
+        (5, "of type int"),
+        (b"k", "of type bytes"),
     ],
 )
-def test_a_bad_key_is_refused_with_the_reason(key: str, says: str) -> None:
+def test_a_bad_key_is_refused_with_the_reason(key: Any, says: str) -> None:
     """What is no key raises `ValueError`, whose message says what is wrong with it."""
     with pytest.raises(ValueError, match=says):
         check_idempotency_key(key)

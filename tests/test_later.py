@@ -10,9 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from failwell import redaction
+from failwell.drive import Rim, drive
 from failwell.errors import BadRequestError
-from failwell.later import Later
-from failwell.model import Failure, Issue, Kind, whole
+from failwell.flows.call import call
+from failwell.flows.terms import Terms
+from failwell.hooks.logging import log
+from failwell.later import Later, whole
+from failwell.model import Failure, Issue, Kind
 from failwell.policy import evidence
 from failwell.testing import answer
 from samples import OWN, post
@@ -57,6 +62,16 @@ def echo() -> Failure:
     verdict = evidence.judge(OWN, request, reply)
     assert verdict is not None
     return verdict.failure
+
+
+def refusal() -> BadRequestError:
+    """What a caller catches of a write that is refused, by an answer that shows its credential."""
+    reply = answer(400, {"error": {"code": "bad_input", "message": f"no {SECRET}"}})
+    request = post(headers={"Authorization": f"Bearer {SECRET}"})
+    terms = Terms(contract=OWN, retry=None, roll=lambda: 0.5)
+    with pytest.raises(BadRequestError) as caught:
+        drive(call(request, terms, 0.0), lambda send: reply, Rim(hooks=[log]))
+    return caught.value
 
 
 def test_nothing_is_made_out_before_somebody_looks() -> None:
@@ -119,3 +134,28 @@ def test_a_request_that_changes_later_changes_nothing() -> None:
     headers.clear()
     assert verdict is not None
     assert SECRET not in repr(verdict.failure)
+
+
+def test_a_call_that_fails_makes_out_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the answer to the exception that is caught and dropped, nobody looks for a secret; who
+    looks then finds none."""
+    looked: list[str] = []
+    secrets_of = redaction.secrets_of
+
+    def watched(*given: Any) -> Any:
+        looked.append("")
+        return secrets_of(*given)
+
+    monkeypatch.setattr(redaction, "secrets_of", watched)
+    error = refusal()
+    assert looked == []
+    assert str(error) == "no [redacted]"
+    assert error.attempts[0].url == post().url
+    assert SECRET not in repr(error.attempts)
+    assert len(looked) == 1
+
+
+def test_attempts_can_be_written() -> None:
+    """msgspec's own functions see whole attempts in an exception."""
+    (attempt,) = msgspec.to_builtins(refusal().attempts)
+    assert attempt["url"] == post().url

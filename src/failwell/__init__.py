@@ -35,7 +35,6 @@ from failwell.errors import (
     ServiceUnavailableError,
     UnprocessableError,
 )
-from failwell.flows.settle import Settled
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Todo
 from failwell.settings import Breaker, Budget, Governor, Limit, Options, Policy, Retry
 from failwell.tokens import RefreshError, Token
@@ -58,6 +57,7 @@ if _typing.TYPE_CHECKING:
     from failwell.clients.waiting import Pending, as_completed, wait
     from failwell.explanation import Explanation, explain
     from failwell.flows.ending import Finished
+    from failwell.flows.settle import Settled
     from failwell.guarding import CircuitBreaker, guard
     from failwell.job import Job
     from failwell.transactions import Declared, TransactionalOperation, transaction
@@ -152,6 +152,7 @@ _LATER = {
     "failwell.clients.waiting": ("Pending", "as_completed", "wait"),
     "failwell.explanation": ("Explanation", "explain"),
     "failwell.flows.ending": ("Finished",),
+    "failwell.flows.settle": ("Settled",),
     "failwell.guarding": ("CircuitBreaker", "guard"),
     "failwell.job": ("Job",),
     "failwell.transactions": ("Declared", "TransactionalOperation", "transaction"),

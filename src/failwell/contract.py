@@ -130,6 +130,13 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         named = (self.missing, self.conflict, self.mismatch, self.running)
         return tuple(entry for entry in named if entry is not None)
 
+    def named(self, code: str, status: int | None) -> str:
+        """Which of these rules names the entry, for a message; empty where none does."""
+        for rule in ("missing", "conflict", "mismatch", "running"):
+            if getattr(self, rule) == (code, status):
+                return f". Idempotency({rule}=({code!r}, {status})) asks for it: name one of those"
+        return ""
+
     @classmethod
     def classic(cls, code: str = "conflict", **rules: Any) -> Self:
         """409 for another body and for a first request that is still running."""
@@ -173,24 +180,32 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True):
     that record, where the answer is not the record itself (a list, say). `settle_time` (seconds)
     is the time after which a write that is not found will not appear any more, where the API
     states one; `enforced` says that the server itself refuses a second record with the same
-    natural key.
+    natural key, of all writes or of those for which it gives True.
 
     Where records have no natural key but room for a word of the caller's, `tag(sent, tag)` makes
     the request's body with a tag in it, by which `request` and `found` then go (`sent.tag`). It
     is unique to the call; None says that this write has no room for one.
+
+    `status(sent)` is the status with which the API answers this write itself: an SDK under which
+    failwell stands waits for that. Left out, a record that was found comes with 200.
     """
 
     request: Callable[[Sent], tuple[str, str] | None]
     found: Callable[[Sent, Response], bool]
     settle_time: float | None = None
-    enforced: bool = False
+    enforced: bool | Callable[[Sent], bool] = False
     record: Callable[[Sent, Response], Any] | None = None
     tag: Callable[[Sent, str], bytes | None] | None = None
+    status: Callable[[Sent], int] | None = None
 
     def __post_init__(self) -> None:
         if self.settle_time is not None:
             holds = math.isfinite(self.settle_time) and self.settle_time >= 0
             require(holds, "settle_time", self.settle_time, "0 or more seconds")
+
+    def enforces(self, sent: Sent) -> bool:
+        """Whether the server itself refuses a second record with the natural key of this one."""
+        return self.enforced(sent) if callable(self.enforced) else self.enforced
 
 
 class Existing(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,8 +241,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `codes` is its catalogue. `unlisted` is what a 4xx in the API's own envelope proves when its
     code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
     is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests only,
-    so that one that was cut short did nothing. `exceptions` puts an API's own classes in the places
-    of failwell's, `deadline_error` in that of `DeadlineExceededError`, `circuit_error` in that of
+    so that one that was cut short did nothing. `repeatable(method, url)` tells the writes that may
+    be sent twice though their method does not say so: those that only ask for something, and those
+    whose content the server keeps once. `exceptions` puts an API's own classes in the places of
+    failwell's, `deadline_error` in that of `DeadlineExceededError`, `circuit_error` in that of
     `CircuitOpenError`; each must derive from the class it stands for. `retry` is the API's
     published rule, for clients that are given none. `look_up` says how to find out what became of a
     write, `existing` what a 409 tells of the record that is there already. `renew_on` are the codes
@@ -249,6 +266,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     whole_requests: bool = False
     safe: frozenset[str] = SAFE
     idempotent: frozenset[str] = IDEMPOTENT
+    repeatable: Callable[[str, str], bool] | None = None
     transient: frozenset[int] = TRANSIENT
     look_up: LookUp | None = None
     existing: Existing | None = None
@@ -284,7 +302,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not found:
             known = ", ".join(sorted({f"{e.code} ({e.status})" for e in self.codes}))
             wanted = code if status is None else f"{code} ({status})"
-            raise ValueError(f"{self.name} has no code {wanted}; it has {known}")
+            named = self.idempotency.named(code, status)
+            raise ValueError(f"{self.name} has no code {wanted}; it has {known}{named}")
         statuses = ", ".join(str(e.status) for e in found)
         raise ValueError(f"{self.name} uses {code} for several statuses: say which of {statuses}")
 
@@ -366,8 +385,14 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         rules = msgspec.structs.replace(self.idempotency, keys="honoured", retention=retention)
         return msgspec.structs.replace(self, idempotency=rules)
 
+    def repeats(self, method: str, url: object) -> bool:
+        """Whether a request like this may be sent twice without a key."""
+        if method in self.idempotent:
+            return True
+        return self.repeatable is not None and self.repeatable(method, str(url))
+
     def may_repeat(self, request: Request) -> bool:
         """Whether sending this request twice has the effect of sending it once."""
-        if request.method in self.idempotent:
+        if self.repeats(request.method, request.url):
             return True
         return request.key is not None and self.idempotency.trusted

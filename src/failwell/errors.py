@@ -33,12 +33,13 @@ by those; none holds a request or a response, and none shows a credential.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from failwell import narrative
-from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, Todo, read_json, whole
+from failwell.later import whole
+from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, Todo, read_json
 
 __all__ = [
     "APIConnectionError",
@@ -75,8 +76,8 @@ class FailwellError(Exception):
     `str()` of it is the human sentence. Two are equal when class, facts and history are.
     """
 
-    attempts: tuple[Attempt, ...]
     sent: Sent | None
+    _is_whole = False
 
     def __init__(
         self,
@@ -84,16 +85,38 @@ class FailwellError(Exception):
         attempts: tuple[Attempt, ...] = (),
         sent: Sent | None = None,
     ) -> None:
-        super().__init__(failure.message)
+        Exception.__init__(self)  # what is said is made out later; see `args`
         self._failure = failure
-        self.attempts = attempts
+        self._attempts = attempts
         self.sent = sent
 
     @property
     def failure(self) -> Failure:
         """The facts, each of them made out."""
-        self._failure = whole(self._failure)
+        if not self._is_whole:
+            self._failure, self._is_whole = whole(self._failure), True
         return self._failure
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The history of the call, the oldest first."""
+        if self._attempts:
+            self._attempts = tuple(map(whole, self._attempts))
+        return self._attempts
+
+    if not TYPE_CHECKING:  # there, it is what every exception has
+
+        @property
+        def args(self):
+            """The message; a person may put something else in its place."""
+            return _given(self) or (self.message,)
+
+        @args.setter
+        def args(self, given):
+            BaseException.args.__set__(self, given)
+
+    def __str__(self) -> str:
+        return super().__str__() if _given(self) else self.message
 
     @property
     def message(self) -> str:
@@ -170,7 +193,7 @@ class FailwellError(Exception):
         """The story of the call, for the traceback (PEP 678); told only when somebody looks."""
         notes: list[str] | None = self.__dict__.get("_notes")
         if notes is None:
-            notes = self.__dict__["_notes"] = [self._story()] if self.attempts else []
+            notes = self.__dict__["_notes"] = [self._story()] if self._attempts else []
         return notes
 
     def _story(self) -> str:
@@ -178,7 +201,7 @@ class FailwellError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         told = self.__dict__.get("_notes", [])
-        added = told[1:] if self.attempts else told
+        added = told[1:] if self._attempts else told
         cause = _portable(self.__cause__)
         return _restore, (type(self), self.failure, self.attempts, self.sent, cause, added)
 
@@ -200,6 +223,11 @@ class FailwellError(Exception):
         }
         said = "".join(f", {name}={value!r}" for name, value in facts.items() if value is not None)
         return f"{type(self).__name__}({self.message!r}{said})"
+
+
+def _given(error: FailwellError) -> tuple[Any, ...]:
+    """The arguments that Python itself knows of: none, but where a person has set them."""
+    return cast("tuple[Any, ...]", vars(BaseException)["args"].__get__(error))
 
 
 def _portable(cause: BaseException | None) -> BaseException | None:

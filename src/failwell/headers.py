@@ -98,6 +98,8 @@ def check_idempotency_key(key: str) -> str:
 
     Raises `ValueError` that says what is wrong with it.
     """
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"the idempotency key is of type {type(key).__name__}: give a string")
     if not key:
         raise ValueError("the idempotency key is empty: give 1 to 255 characters, or none at all")
     if len(key) > 255:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from failwell.later import Later, Looked
+from failwell.later import Patient, may_wait
 
 BODY_LIMIT = 64 * 1024
 """Bytes of an error body that a `Failure` keeps."""
@@ -192,7 +192,7 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Any = None
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Attempt(Patient, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """One send of one call, without secrets.
 
     `at` is the time of day it began (epoch seconds), `elapsed` how long it took and `wait` how
@@ -209,6 +209,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome | None = None
     request_id: str | None = None
     wait: float | None = None
+
+
+may_wait(Attempt, "url", "request_id")
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -233,13 +236,13 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"Sent({self.method} {self.url} key={self.key!r} body={size})"
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Failure(Patient, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """The facts of one failure, in words that hold for every API.
 
     `outcome` is None for a read: there is nothing to take effect. `retry_after` is in seconds
     from when the answer came. `timestamp` is ISO 8601 text as the API gave it. `body` is the
-    answer's own body, scrubbed of secrets and cut at `BODY_LIMIT` bytes; it, `details_json` and
-    `issues` may be made out only when somebody looks. `transient` says whether the same request
+    answer's own body, scrubbed of secrets and cut at `BODY_LIMIT` bytes. Whatever an answer says
+    in words may be made out only when somebody looks. `transient` says whether the same request
     may go well later, `charged` whether it cost money all the same, `support` whom to ask; None
     where the API does not say.
     """
@@ -269,19 +272,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return read_json(self.details_json)
 
 
-_LONG = {name: getattr(Failure, name) for name in ("details_json", "issues", "body")}
-for _name, _field in _LONG.items():
-    setattr(Failure, _name, Looked(_field))
-
-
-def whole(failure: Failure) -> Failure:
-    """The same facts with none to come `Later`, which msgspec's own functions could not read."""
-    made = {
-        name: fact.look()
-        for name, field in _LONG.items()
-        if type(fact := field.__get__(failure)) is Later
-    }
-    return msgspec.structs.replace(failure, **made) if made else failure
+may_wait(
+    Failure,
+    *("message", "code", "details_json", "issues", "request_id", "timestamp", "url", "body"),
+)
 
 
 _LEFT = {

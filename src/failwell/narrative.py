@@ -62,5 +62,11 @@ def advice(failure: Failure) -> str:
     if failure.outcome is Outcome.PARTIALLY_APPLIED:
         return "Part of it took effect: read the resource as it is now before going on."
     if failure.retry_after is not None:
-        return f"Come back in {failure.retry_after:g} seconds."
+        return f"Come back in {spell_seconds(failure.retry_after)}."
     return _ADVICE.get(failure.kind, "It is likely to pass: try again later.")
+
+
+def spell_seconds(seconds: float) -> str:
+    """A span of time as a person says it: "1 second", "0.5 seconds", "3600 seconds"."""
+    digits = f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"
+    return f"{digits} second" if digits == "1" else f"{digits} seconds"

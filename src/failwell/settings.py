@@ -4,7 +4,7 @@ retried, when to stop asking a service that is down, and how to stay inside a qu
 from __future__ import annotations
 
 import math
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -17,10 +17,22 @@ def require(holds: bool, name: str, value: object, wanted: str) -> None:
         raise ValueError(f"{name}={value!r}: must be {wanted}")
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number; what comes out of a configuration may be anything."""
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
+
+
+def require_whole(name: str, value: Any, least: int) -> None:
+    """Raises `ValueError` unless the value is a whole number, `least` or more."""
+    is_whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    require(is_whole and value >= least, name, value, f"a whole number, {least} or more")
+
+
 def _require_positive(settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        require(math.isfinite(value) and value > 0, name, value, "above 0")
+        require(is_number(value) and value > 0, name, value, "above 0")
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +47,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     window: float = 10.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.ratio <= 1, "ratio", self.ratio, "from 0 to 1")
-        require(self.floor >= 0, "floor", self.floor, "0 or more")
+        is_share = is_number(self.ratio) and 0 <= self.ratio <= 1
+        require(is_share, "ratio", self.ratio, "from 0 to 1")
+        require_whole("floor", self.floor, 0)
         _require_positive(self, "window")
 
 
@@ -67,10 +80,11 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         modes = self.failures is not None or self.ratio is not None
         require(modes, "failures", self.failures, "a number where there is no ratio")
-        require(self.failures is None or self.failures >= 1, "failures", self.failures, "1 or more")
-        is_share = self.ratio is None or 0 < self.ratio <= 1
+        if self.failures is not None:
+            require_whole("failures", self.failures, 1)
+        is_share = self.ratio is None or (is_number(self.ratio) and 0 < self.ratio <= 1)
         require(is_share, "ratio", self.ratio, "above 0, at most 1")
-        require(self.minimum >= 1, "minimum", self.minimum, "1 or more")
+        require_whole("minimum", self.minimum, 1)
         _require_positive(self, "window", "open_for", "longest", "probe")
         if self.slow is not None:
             _require_positive(self, "slow")
@@ -90,7 +104,7 @@ class Limit(msgspec.Struct, frozen=True):
     route: str | None = None
 
     def __post_init__(self) -> None:
-        require(self.limit >= 1, "limit", self.limit, "1 or more")
+        require_whole("limit", self.limit, 1)
         if self.seconds is not None:
             _require_positive(self, "seconds")
 
@@ -108,12 +122,24 @@ class Governor(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _require_positive(self, "lease")
+        msgspec.structs.force_setattr(self, "limits", _limits(self.limits))
+
+
+def _limits(given: Any) -> tuple[Limit, ...]:
+    """The limits, given as a tuple, a list, or one alone."""
+    limits = (
+        (given,) if isinstance(given, Limit) or not hasattr(given, "__iter__") else tuple(given)
+    )
+    is_told = all(isinstance(limit, Limit) for limit in limits)
+    require(is_told, "limits", given, "failwell.Limits, such as [failwell.Limit(60, 60.0)]")
+    return limits
 
 
 def _check_deadline(deadline: float | None) -> None:
     """Raises `ValueError` unless the deadline is None or a positive, finite number of seconds."""
     if deadline is not None:
-        require(math.isfinite(deadline) and deadline > 0, "deadline", deadline, "above 0 seconds")
+        is_time = is_number(deadline) and deadline > 0
+        require(is_time, "deadline", deadline, "above 0 seconds")
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,10 +160,10 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     max_wait: float = 120.0
 
     def __post_init__(self) -> None:
-        require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
+        require_whole("max_retries", self.max_retries, 0)
         for name in ("base", "cap", "fast_base", "max_wait"):
             value = getattr(self, name)
-            require(math.isfinite(value) and value >= 0, name, value, "0 or more seconds")
+            require(is_number(value) and value >= 0, name, value, "0 or more seconds")
         known = ("full", "equal", "ten_percent", None)
         require(self.jitter in known, "jitter", self.jitter, f"one of {known}")
 
@@ -168,12 +194,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_deadline(self.deadline)
+        for name, kind in _PARTS.items():
+            part = getattr(self, name)
+            is_part = part is None or isinstance(part, kind)
+            require(is_part, name, part, f"a failwell.{kind.__name__}(...), or None")
 
     def under(self, contract: Publishing) -> Policy:
         """This policy for an API whose own retry rule stands where no other was asked for."""
         if self.retry is not _USUAL or contract.retry is None:
             return self
         return msgspec.structs.replace(self, retry=contract.retry)
+
+
+_PARTS = {"retry": Retry, "budget": Budget, "breaker": Breaker, "governor": Governor}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +227,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.deadline is not msgspec.UNSET:
             _check_deadline(self.deadline)
+        rule: Any = self.retry
+        is_rule = rule is None or isinstance(rule, (Retry, msgspec.UnsetType))
+        require(is_rule, "retry", self.retry, "a failwell.Retry(...), or None")
+        known = ("json", "any", None)
+        require(self.expect in known, "expect", self.expect, f"one of {known}")
 
     def over(self, other: Options) -> Options:
         """These options, with what they leave out filled in from `other`."""

@@ -17,7 +17,8 @@ import msgspec
 import pytest
 
 import failwell
-from clients.fault_server import OK, PAGE, Act, Server, refusal
+from clients.fault_server import OK, PAGE, Act, Server, error, refusal
+from clients.lookups import TAGGED, by_tag, elsewhere
 from clients.world import API, World, body_for
 from failwell.clients.httpx import AsyncTransport, Transport
 from failwell.clients.httpx.attempt import FAULTS, RAISED
@@ -33,6 +34,7 @@ BARE = failwell.Policy(breaker=None, governor=None)
 """Retries alone: a breaker and a governor go by the real clock, and waits are not slept here."""
 
 TOKEN = "tp_live_0123456789abcdef"
+SECRET = {"headers": {"Authorization": f"Bearer {TOKEN}"}}
 
 
 class Caller:
@@ -494,15 +496,88 @@ def test_a_contracts_own_classes_are_kept(world: World) -> None:
     assert isinstance(caught.value, httpx.ReadError)
 
 
-def test_a_contracts_look_up_is_left_out(world: World) -> None:
-    """Its answer would not be in the shape that the caller waits for."""
-    look_up = failwell.LookUp(
-        request=lambda sent: ("GET", sent.url), found=lambda sent, answer: True
-    )
-    contract = msgspec.structs.replace(UNKEYED, look_up=look_up)
+def test_a_lost_write_is_found_by_its_tag(world: World) -> None:
+    """It is sent once; its record comes with the write's own status, and is asked for with the
+    write's credential, and nothing else of it."""
+    with Server([LOST, TAGGED]) as server:
+        response = run(world, server, _post, contract=by_tag(), above=SECRET)
+    made, looked = server.requests
+    word = json.loads(made.body)["tag"]
+    assert looked.path == f"/jobs?tag={word}"
+    assert json.loads(made.body) == {"name": "a", "tag": word}
+    assert looked.headers["authorization"] == f"Bearer {TOKEN}"
+    assert not {"content-type", "content-length"} & set(looked.headers)
+    assert (response.status_code, response.json()["id"]) == (201, "rec_1")
+    assert response.reason_phrase == "Created"
+    assert (account(response).how, len(account(response).attempts)) == ("found", 1)
+    assert server.done == 1
+
+
+def test_a_write_that_is_not_found_is_unknown(world: World) -> None:
+    """What is raised is what the write met, and not what the look-up did."""
+    gone = refusal(404, "missing")
+    with Server([LOST, gone]) as server, pytest.raises(httpx.ReadError) as caught:
+        run(world, server, _post, contract=by_tag())
+    assert isinstance(caught.value, failwell.APIConnectionError)
+    assert (caught.value.outcome, len(caught.value.attempts)) == ("unknown", 1)
+    assert [seen.method for seen in server.requests] == ["POST", "GET"]
+
+
+def test_a_refusal_is_returned_though_a_look_up_came_after_it(world: World) -> None:
+    """A 500 that proves nothing is the SDK's to read, where its record was not found."""
+    failed = refusal(500, "internal")
+    with Server([failed, refusal(404, "missing")]) as server:
+        response = run(world, server, _post, contract=by_tag())
+    assert response.status_code == 500
+    assert account(response).outcome == "unknown"
+    assert response.json()["error"]["code"] == "internal"
+
+
+def test_an_enforced_name_makes_it_safe(world: World) -> None:
+    """The server itself refuses a second one: it is looked for, and sent again."""
+    with Server([LOST, refusal(404, "missing")]) as server:
+        response = run(world, server, _post, contract=by_tag(enforced=True))
+    assert [seen.method for seen in server.requests] == ["POST", "GET", "POST"]
+    bodies = [seen.body for seen in server.requests if seen.method == "POST"]
+    assert bodies[0] == bodies[1]
+    assert response.status_code == 201
+
+
+def test_a_record_that_is_there_already_is_an_answer_if_that_is_asked_for(world: World) -> None:
+    """`Options(get_existing=True)` as with a client; without it the 409 is returned."""
+    taken = Act(status=409, body=error(409, "clash", details={"existing_id": "7"}), commit=False)
+    existing = failwell.Existing(request=lambda sent, id: ("GET", f"{sent.url}/{id}"))
+    contract = msgspec.structs.replace(UNKEYED, existing=existing)
+    record = Act(status=200, body=b'{"id": "7", "name": "a"}')
+
+    async def scenario(api: Caller) -> httpx.Response:
+        options = failwell.Options(get_existing=True)
+        return await api.post("/jobs", json={"name": "a"}, extensions={"failwell": options})
+
+    with Server([taken, record, taken]) as server:
+        got = run(world, server, scenario, contract=contract)
+        refused = run(world, server, _post, contract=contract)
+    assert (got.status_code, got.json()["id"], account(got).how) == (200, "7", "existing")
+    assert refused.status_code == 409
+
+
+def test_a_credential_does_not_leave_its_origin(world: World) -> None:
+    """A look-up that would ask another host is not made."""
+    with Server([LOST]) as server, Server() as other:
+        with pytest.raises(httpx.ReadError):
+            run(world, server, _post, contract=elsewhere(other.url), above=SECRET)
+        assert other.requests == []
+
+
+def test_a_body_without_room_for_a_tag_is_sent_as_it_is(world: World) -> None:
+    """It cannot be looked for, and stays unknown."""
+
+    async def scenario(api: Caller) -> httpx.Response:
+        return await api.post("/jobs", content=b"no json")
+
     with Server([LOST]) as server, pytest.raises(httpx.ReadError):
-        run(world, server, _post, contract=contract)
-    assert [seen.method for seen in server.requests] == ["POST"]
+        run(world, server, scenario, contract=by_tag())
+    assert [seen.body for seen in server.requests] == [b"no json"]
 
 
 def test_an_api_that_acts_on_whole_requests_has_not_begun(world: World) -> None:

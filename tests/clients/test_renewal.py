@@ -622,3 +622,13 @@ def test_nobody_waits_while_the_old_token_still_serves() -> None:
         ahead.join(10)
         sent = {seen.path: seen.headers["authorization"] for seen in server.requests}
         assert sent == {"/meanwhile": "Bearer nearly-over-0", "/ahead": "Bearer fresh-1"}
+
+
+@pytest.mark.parametrize("token", [5, b"bytes", {"access_token": "x"}])
+def test_what_is_no_token_is_refused_unquoted(token: Any) -> None:
+    """Where it is set, and not in the midst of the next call; it may be a secret all the same."""
+    with pytest.raises(TypeError, match=r"not a (int|bytes|dict)$"):
+        DeskAuth("http://127.0.0.1", token)
+    auth = DeskAuth("http://127.0.0.1")
+    with pytest.raises(TypeError, match=r"not a (int|bytes|dict)$"):
+        auth.put(token)

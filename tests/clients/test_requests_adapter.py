@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import logging
 import pickle
 import ssl
@@ -22,6 +23,7 @@ from urllib3.util import Retry
 
 import failwell
 from clients.fault_server import PAGE, Act, Server, refusal
+from clients.lookups import TAGGED, by_tag, elsewhere
 from clients.servers import proxy
 from clients.world import API
 from failwell.clients.requests import Adapter
@@ -99,6 +101,57 @@ def test_a_key_that_is_honoured_makes_it_safe() -> None:
         assert (server.done, len(server.requests)) == (1, 2)
         assert server.keys[0] == server.keys[1] is not None
     assert [attempt.fault for attempt in account(response).attempts] == ["ConnectionError"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_lost_write_is_found_by_its_tag(stream: bool) -> None:
+    """It is sent once; its record comes with the write's own status, and is asked for with the
+    write's credential, and nothing else of it."""
+    with Server([LOST, TAGGED]) as server, session(server, contract=by_tag()) as api:
+        api.headers["Authorization"] = f"Bearer {TOKEN}"
+        response = api.post("/jobs", json={"name": "a"}, stream=stream)
+    made, looked = server.requests
+    word = json.loads(made.body)["tag"]
+    assert looked.path == f"/jobs?tag={word}"
+    assert looked.headers["authorization"] == f"Bearer {TOKEN}"
+    assert not {"content-type", "content-length"} & set(looked.headers)
+    assert (response.status_code, response.reason) == (201, "Created")
+    assert response.json()["id"] == "rec_1"
+    assert (account(response).how, len(account(response).attempts)) == ("found", 1)
+    assert server.done == 1
+
+
+def test_a_write_that_is_not_found_is_unknown() -> None:
+    """What is raised is what the write met, and not what the look-up did."""
+    gone = refusal(404, "missing")
+    with Server([LOST, gone]) as server, session(server, contract=by_tag()) as api:
+        with pytest.raises(theirs.ConnectionError) as caught:
+            api.post("/jobs", json={"name": "a"})
+        assert [seen.method for seen in server.requests] == ["POST", "GET"]
+    assert isinstance(caught.value, failwell.APIConnectionError)
+    assert caught.value.outcome == "unknown"
+
+
+def test_an_enforced_name_makes_it_safe() -> None:
+    """The server itself refuses a second one: it is looked for, and sent again."""
+    with (
+        Server([LOST, refusal(404, "missing")]) as server,
+        session(server, contract=by_tag(enforced=True)) as api,
+    ):
+        assert api.post("/jobs", json={"name": "a"}).status_code == 201
+        posts = [seen.body for seen in server.requests if seen.method == "POST"]
+    assert posts[0] == posts[1]
+
+
+def test_a_credential_does_not_leave_its_origin() -> None:
+    """A look-up that would ask another host is not made."""
+    with Server([LOST]) as server, Server() as other:
+        with (
+            session(server, contract=elsewhere(other.url)) as api,
+            pytest.raises(theirs.ConnectionError),
+        ):
+            api.post("/jobs", json={"name": "a"})
+        assert other.requests == []
 
 
 def test_the_callers_own_key_wins() -> None:

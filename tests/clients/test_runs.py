@@ -417,7 +417,8 @@ def test_a_client_without_a_run_has_none_to_end(world: World) -> None:
     world.run(over, base_url="http://127.0.0.1:1")
     with pytest.raises(failwell.InvalidRequestError, match="no store"):
         world.client(run="a")
-    for name in ("", "x" * 201, "a\nb", "a\x1b[31m"):
+    names: list[Any] = ["", "x" * 201, "a\nb", "a\x1b[31m", 5, b"a"]
+    for name in names:
         with pytest.raises(failwell.InvalidRequestError, match="1 to 200"):
             world.client(run=name, store=MemoryStore())
 

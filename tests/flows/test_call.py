@@ -17,7 +17,7 @@ from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered
 from failwell.flows.account import KEPT_BODY
 from failwell.flows.call import broken_off, call
-from failwell.flows.story import Done, Terms
+from failwell.flows.terms import Done, Terms
 from failwell.model import Fault, Kind, Outcome, Reply, Request
 from failwell.settings import Retry
 from failwell.testing import Clock, Played, Script, answer, play

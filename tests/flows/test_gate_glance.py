@@ -34,9 +34,9 @@ def glance(store: MemoryStore, clock: Clock, gate: Gate = GATE) -> bool:
 
 def calls(store: MemoryStore) -> int:
     """How many calls are counted, once somebody has to know."""
+    store.update("k", Leave(GATE, "GET", "/", 0.1, None))
     kept = store.glance("k")
     assert kept is not None
-    store.update("k", Leave(GATE, "GET", "/", 0.1, None))
     assert isinstance(kept.record, Standing)
     return kept.record.ledger.calls
 
@@ -77,6 +77,14 @@ def test_at_another_time_it_is_looked_at_again() -> None:
     store, clock = opened()
     clock.advance(1.0)
     assert not glance(store, clock)
+
+
+def test_marks_do_not_pile_up() -> None:
+    """However long the window is, they are counted before they take much room."""
+    store, clock = opened()
+    assert sum(glance(store, clock) for _ in range(5_000)) == 4096
+    assert calls(store) == 4097
+    assert glance(store, clock)
 
 
 def test_a_failure_is_seen_at_once() -> None:

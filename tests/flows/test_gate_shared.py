@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ class _Read(_Forget):
 def test_no_update_is_lost(url: str) -> None:
     """320 failures are 320 failures, 320 calls are counted, and 100 retries are granted."""
     granted = by_all(hammer, url)
-    standing = stores.open(url).update("shared", _Read())
+    with closing(stores.open(url)) as store:
+        standing = store.update("shared", _Read())
     assert standing.circuit.failures == PROCESSES * TIMES
     assert budget.totals(standing.ledger) == (PROCESSES * TIMES, 100)
     assert sum(granted) == 100
@@ -99,8 +101,8 @@ def test_no_update_is_lost(url: str) -> None:
 
 def test_one_of_eight_is_the_probe(url: str) -> None:
     """Half open is half open for one."""
-    store = stores.open(url)
-    store.update("shared", Leave(gate(SHUT), "GET", "/", 0.1, False))
+    with closing(stores.open(url)) as store:
+        store.update("shared", Leave(gate(SHUT), "GET", "/", 0.1, False))
     assert sorted(by_all(probe, url)) == [False] * 7 + [True]
 
 

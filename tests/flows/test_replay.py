@@ -14,7 +14,7 @@ from failwell.errors import ConflictError, FailwellError
 from failwell.events import Recovered
 from failwell.flows.call import call
 from failwell.flows.settle import settle
-from failwell.flows.story import Done, Terms
+from failwell.flows.terms import Done, Terms
 from failwell.model import Outcome, Request, Response, Sent
 from failwell.settings import Retry
 from failwell.testing import Clock, Played, Script, answer, play

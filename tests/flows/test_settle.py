@@ -12,7 +12,7 @@ from failwell import errors
 from failwell.contract import Contract
 from failwell.flows.call import call
 from failwell.flows.settle import Settled, request_of, settle
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.model import Outcome, Sent
 from failwell.policy.idempotency import why_not_again
 from failwell.settings import Retry
@@ -169,6 +169,16 @@ def test_a_write_without_a_key_is_looked_up(
     settled, played = run(sent(key=None), *lines, contract=contract, known=known)
     assert (settled.outcome, why in settled.why) == (outcome, True)
     assert {send.request.method for send in played.sends} == {"GET"}
+
+
+def test_what_cannot_be_asked_for_is_not_said_to_be_missing() -> None:
+    """A write that the contract knows no question for stays as it is, and nobody is asked."""
+    mute = msgspec.structs.replace(listed(), request=lambda _: None)
+    contract = msgspec.structs.replace(LOOSE, look_up=mute)
+    settled, played = run(sent(key=None), contract=contract, known=UNKNOWN)
+    assert settled.outcome is UNKNOWN
+    assert "gives no way to ask after a write" in settled.why
+    assert not played.sends
 
 
 def test_settling_keeps_to_the_deadline() -> None:

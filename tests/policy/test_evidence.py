@@ -17,6 +17,7 @@ from failwell import GENERIC
 from failwell.contract import Code, Contract, RequestIds
 from failwell.dialects import Flat, Nested, Problem
 from failwell.headers import OUTCOME
+from failwell.later import whole
 from failwell.model import (
     Failure,
     Fault,
@@ -26,7 +27,6 @@ from failwell.model import (
     Reply,
     Request,
     Response,
-    whole,
 )
 from failwell.policy import evidence
 from failwell.policy.evidence import Verdict

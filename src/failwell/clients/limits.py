@@ -6,8 +6,7 @@ No limit costs nothing: it is the common case.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 
 _ends: ContextVar[float | None] = ContextVar("failwell_deadline", default=None)
@@ -16,16 +15,22 @@ _no_limit = nullcontext()
 
 def within(seconds: float | None) -> AbstractContextManager[object]:
     """Bound every socket operation of this context to end within `seconds` from now."""
-    return _no_limit if seconds is None else _bounded(seconds)
+    return _no_limit if seconds is None else _Bounded(seconds)
 
 
-@contextmanager
-def _bounded(seconds: float) -> Generator[None]:
-    token = _ends.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _ends.reset(token)
+class _Bounded:
+    """What `contextmanager` would make of three lines, in a third of the time."""
+
+    __slots__ = ("_seconds", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._token = _ends.set(time.monotonic() + self._seconds)
+
+    def __exit__(self, *raised: object) -> None:
+        _ends.reset(self._token)
 
 
 def left() -> float | None:

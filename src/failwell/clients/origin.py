@@ -33,9 +33,11 @@ def forget() -> None:
 def opened(store: Store | AsyncStore | str | None) -> Store | AsyncStore | None:
     """The store itself, where its URL is given; one that is away is opened when it is back.
 
-    Raises `ValueError` for a URL that names no store.
+    Raises `ValueError` for a URL that names no store, `TypeError` for what is neither.
     """
     if not isinstance(store, str):
+        if store is not None and not hasattr(store, "update"):
+            raise TypeError(f"store={store!r}: give a store, or its URL for failwell.stores.open")
         return store
     from failwell import stores
     from failwell.stores.late import LateStore

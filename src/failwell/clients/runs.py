@@ -94,7 +94,8 @@ def sends_nothing(send: Send) -> Any:
 
 
 def _check_name(what: str, name: str) -> None:
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+    is_text = isinstance(name, str)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_text or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise InvalidRequestError.of(
-            f"{what}={name[:20]!r}: 1 to {LONGEST_NAME} printable characters"
+            f"{what}={name!r:.22}: 1 to {LONGEST_NAME} printable characters"
         )

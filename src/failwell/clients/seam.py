@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,25 +22,36 @@ from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import BadResponseError, FailwellError, InvalidRequestError
 from failwell.events import Hook
-from failwell.flows.story import Terms
+from failwell.flows.terms import Done, How, Terms
 from failwell.hooks.logging import log
 from failwell.ids import minted
-from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response
+from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response, Sent
 from failwell.policy import deadline
+from failwell.policy.tags import tagged, takes_tags
 from failwell.settings import Options, Policy
 
 DEFAULT = Policy()
+
+_OF_THE_WRITE = frozenset(
+    {"content-length", "content-type", "content-encoding", "content-language", "content-md5"}
+    | {"content-digest", "digest", "repr-digest", "transfer-encoding", "expect", "trailer", "te"}
+    | {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range", "if-range"}
+)
+"""Fields of a write that say nothing of a read of its record."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What failwell knows of the call that an answer ended.
 
     `error` is what `failwell.Client` would have raised (None where the call went well), and
-    `attempts` are those that failed.
+    `attempts` are those that failed. `how` says where the answer comes from: "answered"; "found"
+    where the write's own was lost and its record was looked for; "existing" where it is the record
+    that was there before; "replayed" where the API had kept it.
     """
 
     attempts: tuple[Attempt, ...] = ()
     error: FailwellError | None = None
+    how: How = "answered"
 
     @property
     def outcome(self) -> Outcome | None:
@@ -71,13 +83,8 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         hooks: Sequence[Hook],
         sleep: Callable[[float], object],
     ) -> Seam:
-        """The settings that an adapter is made with.
-
-        The contract's look-up is left out: its answer is not in the shape that the caller waits
-        for. What is unknown stays unknown here, and a `Client` of the same contract settles it.
-        """
-        if contract.look_up is not None or contract.existing is not None:
-            contract = msgspec.structs.replace(contract, look_up=None, existing=None)
+        """The settings that an adapter is made with."""
+        contract = _looks_at_home(contract)
         rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store)
         return cls(contract=contract, policy=policy.under(contract), rim=rim)
 
@@ -100,7 +107,12 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             ends=deadline.until(total, now),
             rewindable=_always if body is None else body.is_rewindable,
             gate=gate_of(self.policy, *address, tenant_of(request.headers)),
+            gets_existing=bool(options.get_existing),
         )
+
+    def marked(self, request: Request) -> Request:
+        """The write with a tag in its body, where its record is found by one."""
+        return tagged(self.contract, request, minted()) if takes_tags(self.contract) else request
 
     @cached_property
     def _files(self) -> Contract:
@@ -137,6 +149,23 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return key, {**extra, rules.header: key}
 
 
+def fields_aside(fields: Mapping[str, str], contract: Contract) -> dict[str, str]:
+    """The header fields of a read that a flow made up itself: those of the write which is looked
+    for, credentials included, without what tells of its body and its key."""
+    key = (contract.idempotency.header or "").lower()
+    left_out = _OF_THE_WRITE | {key}
+    return {name: value for name, value in fields.items() if name.lower() not in left_out}
+
+
+def status_for(done: Done, contract: Contract, request: Request) -> int:
+    """The status of what is handed on: that which the write is answered with, if its record was
+    found."""
+    how = contract.look_up
+    if done.how != "found" or how is None or how.status is None:
+        return done.response.status
+    return how.status(Sent(method=request.method, url=str(request.url), at=0.0, body=request.body))
+
+
 class Theirs(msgspec.Struct, frozen=True):
     """The library's own classes for what it has not raised itself: an answer that cannot be read,
     a request that was refused here, and an origin that is not to be asked now."""
@@ -159,9 +188,10 @@ class Last:
     def __init__(self) -> None:
         self.reply: Reply | None = None
 
-    def keep(self, reply: Reply) -> Reply:
-        """The reply, kept."""
-        self.reply = reply
+    def keep(self, reply: Reply, *, aside: bool) -> Reply:
+        """The reply, kept, unless it is to a read that only looks for the call's record."""
+        if not aside:
+            self.reply = reply
         return reply
 
     def refusal(self, error: FailwellError) -> Response | None:
@@ -188,6 +218,32 @@ def options_in(value: Any, where: str) -> Options:
     if isinstance(value, Options):
         return value
     raise InvalidRequestError.of(f"{where} is a {type(value).__name__}: give failwell.Options(...)")
+
+
+def _looks_at_home(contract: Contract) -> Contract:
+    """The contract, whose look-ups do not leave the origin of the write that they look for: they
+    carry its credentials. A URL that only a client's base URL would make whole is not asked for.
+    """
+    look_up, existing = contract.look_up, contract.existing
+    if look_up is not None:
+        look_up = msgspec.structs.replace(look_up, request=_at_home(look_up.request))
+    if existing is not None:
+        existing = msgspec.structs.replace(existing, request=_at_home(existing.request))
+    return msgspec.structs.replace(contract, look_up=look_up, existing=existing)
+
+
+def _at_home(request: Callable[..., tuple[str, str] | None]) -> Any:
+    def asked(sent: Sent, *named: str) -> tuple[str, str] | None:
+        question = request(sent, *named)
+        is_home = question is not None and _origin(question[1]) == _origin(sent.url)
+        return question if is_home else None
+
+    return asked
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    there = urlsplit(url)
+    return there.scheme, there.hostname, there.port
 
 
 def _always() -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeGuard, cast
 
 import msgspec
@@ -19,7 +19,7 @@ from failwell.contract import Contract
 from failwell.dialects import issues
 from failwell.dialects.problem import Problem
 from failwell.headers import media_type
-from failwell.later import Later
+from failwell.later import Joint
 from failwell.model import Failure, Issue, Outcome, Response, kind_of, read_json
 
 _LONGEST = 1000
@@ -100,21 +100,51 @@ def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
     inner = [value for name in _INNER if _is_filled(value := outer.get(name))]
     layers, inner_first = [outer, *inner], [*inner, outer]
     message = _first(inner_first, _SENTENCES) or _summary(_issues(layers))
-    code = _code(inner_first, message)
-    details = _details(inner_first)
-    found: Any = Later(lambda: _issues(layers) or issues.read(details))
-    if not message and code is None:
-        found = issues.read(outer)
-        message = _summary(found)
-        if not message:
-            return None
+    if not message:
+        return _without_sentence(response, outer, layers, inner_first)
+    rest: Any = Joint(partial(_told, response.status, message, layers, inner_first))
     return Failure(
         kind=kind_of(response.status),
         status=response.status,
+        message=message[:_LONGEST],
+        code=rest,
+        details_json=rest,
+        issues=rest,
+        request_id=rest,
+        timestamp=rest,
+    )
+
+
+def _without_sentence(
+    response: Response,
+    outer: dict[str, Any],
+    layers: list[dict[str, Any]],
+    inner_first: list[dict[str, Any]],
+) -> Failure | None:
+    told = _told(response.status, "", layers, inner_first)
+    if told.code is not None:
+        return told
+    found = issues.read(outer)
+    summary = _summary(found)
+    if not summary:
+        return None
+    return msgspec.structs.replace(told, message=summary[:_LONGEST], issues=found)
+
+
+def _told(
+    status: int,
+    message: str,
+    layers: list[dict[str, Any]],
+    inner_first: list[dict[str, Any]],
+) -> Failure:
+    code, details = _code(inner_first, message), _details(inner_first)
+    return Failure(
+        kind=kind_of(status),
+        status=status,
         code=code,
-        message=message[:_LONGEST] or f"HTTP {response.status}: {code}",
+        message=message or f"HTTP {status}: {code}",
         details_json=b"" if details is None else msgspec.json.encode(details),
-        issues=found,
+        issues=_issues(layers) or issues.read(details),
         request_id=_first(inner_first, _IDS) or None,
         timestamp=_first(inner_first, _TIMES) or None,
     )

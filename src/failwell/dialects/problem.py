@@ -7,6 +7,7 @@ as the RFC's own example), `request_id`, `timestamp`, `outcome`. All others are 
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
@@ -54,12 +55,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def render(self, failure: Failure) -> Response:
-        """The problem document; `type` is `about:blank` where there is no `type_base`."""
+        """The problem document; `type` is `about:blank` where there is no `type_base`, and the
+        title is HTTP's own phrase (RFC 9457 section 4.2.1)."""
         status = failure.status or 500
         base = self.type_base
         body: dict[str, Any] = {
             "type": f"{base}{failure.code}" if base and failure.code else "about:blank",
-            "title": failure.kind.replace("_", " ").capitalize(),
+            "title": _phrase(status) or failure.kind.replace("_", " ").capitalize(),
             "status": status,
             "detail": failure.message,
         }
@@ -94,8 +96,13 @@ class _Members(msgspec.Struct):
     outcome: Any = None
 
 
+_STATUSES = frozenset(HTTPStatus)
 _decoder = msgspec.json.Decoder(_Members)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _phrase(status: int) -> str | None:
+    return HTTPStatus(status).phrase if status in _STATUSES else None
 
 
 def _text(value: Any) -> str | None:

@@ -8,6 +8,7 @@ from failwell import redaction
 from failwell.contract import Contract
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.flows.admission import Refusal
+from failwell.later import unread
 from failwell.model import Attempt, Failure, Fault, Issue, Kind, Outcome, Reply, Request, Sent
 from failwell.policy import evidence
 from failwell.policy.evidence import Verdict
@@ -23,13 +24,13 @@ def attempt_of(number: int, verdict: Verdict, reply: Reply, elapsed: float) -> A
     return Attempt(
         number=number,
         method=failure.method,
-        url=failure.url,
+        url=unread(failure, "url"),
         at=reply.at - elapsed,
         elapsed=elapsed,
         status=failure.status,
         fault=reply.name if isinstance(reply, Fault) else None,
         outcome=verdict.outcome,
-        request_id=failure.request_id,
+        request_id=unread(failure, "request_id"),
     )
 
 

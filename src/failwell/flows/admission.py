@@ -114,6 +114,14 @@ def leave(
     return granted
 
 
+def grant(gate: Gate, request: Request, reply: Reply) -> Flow[bool]:
+    """Whether the budget grants a retry after this reply, of which the gate was told before."""
+    refused = isinstance(reply, Response) and reply.status == 429
+    asked = Leave(gate, request.method, request.url, None, None, refused=refused, retries=True)
+    granted, _ = yield from Update(gate.key, asked)
+    return granted
+
+
 def _is_shut(answer: Stay, gate: Gate, *, is_over: bool) -> bool:
     """Whether an open circuit ends the call; `is_over` says that its own time for that is."""
     if answer.why != "circuit" or gate.breaker is None:

@@ -16,14 +16,15 @@ from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.events import AttemptFailed, CallFailed, Recovered, Renewed
 from failwell.flows.account import attempt_of, error_of, leave_word, refusal_of, sent_of
-from failwell.flows.admission import Refusal, enter, leave
+from failwell.flows.admission import Refusal, enter, grant, leave
 from failwell.flows.existing import twin
 from failwell.flows.gate import CALM, Pass
 from failwell.flows.lookup import look_up, shown
-from failwell.flows.story import Begun, Done, Story, Terms
+from failwell.flows.story import Story
+from failwell.flows.terms import Begun, Done, How, Terms
+from failwell.later import whole
 from failwell.model import Fault, Outcome, Reply, Request, Response
 from failwell.policy import deadline, evidence
-from failwell.policy.evidence import Verdict
 from failwell.policy.retry import Again, Stop
 
 T = TypeVar("T")
@@ -54,8 +55,8 @@ def call(
         if verdict is None:
             return (yield from _answered(story, tried))
         learnt = story.learn(tried.reply, verdict, tried.took, now)
-        decision, now = yield from _resolved(story, learnt, now)
-        decision = yield from _granted(story, tried, verdict, decision)
+        decision, now = yield from _resolved(story, tried, learnt, now)
+        decision = yield from _granted(story, tried, decision)
         if isinstance(decision, Done):
             yield from Emit(Recovered(decision.attempts))
             return decision
@@ -126,39 +127,58 @@ def _answered(story: Story, tried: _Tried) -> Flow[Done]:
 
 
 def _granted(
-    story: Story, tried: _Tried, verdict: Verdict, decision: Again | Stop | Done
+    story: Story, tried: _Tried, decision: Again | Stop | Done
 ) -> Flow[Again | Stop | Done]:
     """The decision, now that the gate was told of the attempt and the budget was asked."""
-    gate = story.terms.gate
-    if gate is None:
-        return decision
     asks = isinstance(decision, Again) and decision is not _FRESH
-    is_granted = yield from leave(
-        gate, story.request, tried.passed, tried.reply, verdict, tried.took, retries=asks
-    )
+    is_granted = yield from _told(story, tried, retries=asks)
     return Stop("budget") if asks and not is_granted else decision
 
 
+def _told(story: Story, tried: _Tried, *, retries: bool = False) -> Flow[bool]:
+    """Tell the gate what came of the attempt, once; whether a retry is granted, where one is asked
+    for. Before others are asked about it, or they would wait behind it."""
+    gate = story.terms.gate
+    if gate is None:
+        return True
+    if story.is_told:
+        return (yield from grant(gate, story.request, tried.reply)) if retries else True
+    story.is_told = True
+    return (
+        yield from leave(
+            gate,
+            story.request,
+            tried.passed,
+            tried.reply,
+            story.verdict,
+            tried.took,
+            retries=retries,
+        )
+    )
+
+
 def _resolved(
-    story: Story, decision: Again | Stop, now: float
+    story: Story, tried: _Tried, decision: Again | Stop, now: float
 ) -> Flow[tuple[Again | Stop | Done, float]]:
     """What is to be done after an attempt that failed, once it is known what can be found out."""
-    contract, ends = story.terms.contract, story.terms.ends
+    contract, ends, gate = story.terms.contract, story.terms.ends, story.terms.gate
     kept = evidence.kept_answer(contract, story.request, story.reply)
     if kept is not None:
         return story.done(shown(story.reply, kept), "replayed"), now
     if story.meets_existing:
+        yield from _told(story, tried)
         sent = sent_of(story.request, story.attempts)
-        met, now = yield from _watched(twin(contract, sent, story.verdict, now, ends), story)
+        met, now = yield from _watched(twin(contract, sent, story.verdict, now, ends, gate), story)
         if met.response is not None:
-            is_old = story.before is not Outcome.UNKNOWN
-            return story.done(met.response, "existing" if is_old else "found"), now
+            how: How = "found" if story.may_be_ours else "existing"
+            return story.done(met.response, how), now
         if met.issues:
             return story.differ(met.issues), now
     if _is_to_be_sought(contract, story.outcome, decision):
+        yield from _told(story, tried)
         sent = sent_of(story.request, story.attempts)
         at_hand = msgspec.structs.replace(sent, body=story.request.body)
-        seen, now = yield from _watched(look_up(contract, at_hand, now, ends), story)
+        seen, now = yield from _watched(look_up(contract, at_hand, now, ends, gate), story)
         if seen.response is not None:
             return story.done(seen.response, "found"), now
         decision = story.look_again(decision, seen, now)
@@ -212,7 +232,7 @@ def _ended(story: Story, why: str, now: float) -> Flow[NoReturn]:
 
 def _paused(story: Story, decision: Again) -> Flow[float]:
     """The wait before another attempt; the time after it."""
-    last = msgspec.structs.replace(story.attempts[-1], wait=decision.wait)
+    last = msgspec.structs.replace(whole(story.attempts[-1]), wait=decision.wait)
     story.attempts[-1] = last
     yield from Emit(AttemptFailed(last, story.verdict.failure, story.request.key))
     _, now = yield from _watched(iter(Wait(decision.wait)), story)

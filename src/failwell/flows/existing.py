@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from failwell.actions import Flow, Send
+from failwell.actions import Flow
 from failwell.contract import Contract, Existing
+from failwell.flows.gate import Gate
+from failwell.flows.inquiry import inquire
 from failwell.flows.lookup import look_up, shown
 from failwell.job import MISSING, member
 from failwell.model import Issue, Kind, Request, Response, Sent, read_json
-from failwell.policy import deadline, evidence
 from failwell.policy.evidence import Verdict
 from failwell.policy.natural import differences
 
@@ -41,16 +42,22 @@ def is_clash(contract: Contract, verdict: Verdict) -> bool:
 
 
 def twin(
-    contract: Contract, sent: Sent, verdict: Verdict, now: float, ends: float | None
+    contract: Contract,
+    sent: Sent,
+    verdict: Verdict,
+    now: float,
+    ends: float | None,
+    gate: Gate | None = None,
 ) -> Flow[tuple[Twin, float]]:
     """The record that stands in the way of this write, and the time; over by `ends`."""
     asked = _question(contract.existing, sent, verdict)
     if asked is None:
-        return (yield from _looked_for(contract, sent, now, ends))
+        return (yield from _looked_for(contract, sent, now, ends, gate))
     assert contract.existing is not None
     request = Request(method=asked[0], url=asked[1])
-    reply, now = yield from Send(request, 1, deadline.left(ends, now))
-    if evidence.judge(contract, request, reply) is not None or not isinstance(reply, Response):
+    reading, now = yield from inquire(contract, request, now, ends, gate)
+    reply = reading.reply
+    if reading.verdict is not None or not isinstance(reply, Response):
         return _UNSEEN, now
     record = member(read_json(reply.body or b""), contract.existing.record)
     if record is MISSING:
@@ -69,9 +76,9 @@ def _question(how: Existing | None, sent: Sent, verdict: Verdict) -> tuple[str, 
 
 
 def _looked_for(
-    contract: Contract, sent: Sent, now: float, ends: float | None
+    contract: Contract, sent: Sent, now: float, ends: float | None, gate: Gate | None
 ) -> Flow[tuple[Twin, float]]:
-    seen, now = yield from look_up(contract, sent, now, ends)
+    seen, now = yield from look_up(contract, sent, now, ends, gate)
     if seen.response is None:
         return _UNSEEN, now
     record = read_json(seen.response.body or b"")

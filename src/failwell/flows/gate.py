@@ -222,6 +222,8 @@ class Leave(msgspec.Struct, frozen=True):
         settings, traffic = self.gate.governor, standing.traffic
         if settings is None:
             return traffic
+        if self.took is None and self.health is None and self.ticket is None:
+            return traffic
         if self.took is None:
             return governor.landed(traffic, self.ticket)
         route = governor.route_of(self.method, path_of(self.url))

@@ -118,8 +118,9 @@ def _paused(terms: Guarding, last: Try, made: int, now: float) -> Flow[float]:
     not."""
     decision = decide(terms.retry, _facts(terms, last.error, made, now))
     asks, health = isinstance(decision, Again), _health(terms, last.error)
-    granted = yield from _told(terms, last.passed, last.took, health, last.error, retries=asks)
-    if isinstance(decision, Stop) or not granted:
+    told = _told(terms, last.passed, last.took, health, last.error, retries=asks)
+    granted, now = yield from told  # a function that raised has told no time
+    if isinstance(decision, Stop) or not granted or _is_late(terms, now + decision.wait):
         raise last.error
     _, now = yield from Wait(decision.wait)
     return now
@@ -133,7 +134,7 @@ def _told(
     error: Exception | None = None,
     *,
     retries: bool = False,
-) -> Flow[bool]:
+) -> Flow[tuple[bool, float]]:
     leave = Leave(
         terms.gate,
         "CALL",
@@ -148,8 +149,11 @@ def _told(
         _retry_after(error),
         retries,
     )
-    granted, _ = yield from Update(terms.gate.key, leave)
-    return granted
+    return (yield from Update(terms.gate.key, leave))
+
+
+def _is_late(terms: Guarding, at: float) -> bool:
+    return terms.ends is not None and at >= terms.ends
 
 
 def _facts(terms: Guarding, error: Exception, made: int, now: float) -> Facts:

@@ -21,7 +21,7 @@ from failwell.flows.account import sent_at
 from failwell.flows.call import call
 from failwell.flows.lookup import look_up
 from failwell.flows.runs import Book, enlist, opened, refusal
-from failwell.flows.story import Done, Terms
+from failwell.flows.terms import Done, Terms
 from failwell.model import Failure, Headers, Kind, Outcome, Request, Response, Sent
 from failwell.policy.idempotency import Stored, why_not_again
 from failwell.policy.intents import (
@@ -98,7 +98,8 @@ def _gone_on(writing: _Writing, begun: Begun, now: float) -> Flow[Done]:
     why = why_not_again(contract, sent, intent.at + age)
     if why is None:
         return (yield from _called(writing, request, now, begun))
-    seen, now = yield from look_up(contract, sent, now, writing.terms.ends)
+    terms = writing.terms
+    seen, now = yield from look_up(contract, sent, now, terms.ends, terms.gate)
     if seen.response is not None:
         return (yield from _finished(writing, request, Done(seen.response, (), "found")))
     if known is Outcome.UNKNOWN and seen.outcome is Outcome.NOT_STARTED:

@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from failwell.actions import Flow, Send, Wait
+from failwell.actions import Flow, Wait
 from failwell.contract import Contract, LookUp
+from failwell.flows.gate import Gate
+from failwell.flows.inquiry import Reading, inquire
 from failwell.model import Headers, Outcome, Reply, Request, Response, Sent
-from failwell.policy import deadline, evidence
-from failwell.policy.evidence import Verdict
+from failwell.policy import deadline
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -39,43 +40,56 @@ PAUSES = (0.2, 0.5)
 
 
 def look_up(
-    contract: Contract, sent: Sent, now: float, ends: float | None = None
+    contract: Contract,
+    sent: Sent,
+    now: float,
+    ends: float | None = None,
+    gate: Gate | None = None,
 ) -> Flow[tuple[Sighting, float]]:
-    """What is known of the write by now, and the time; over by `ends` (monotonic seconds)."""
+    """What is known of the write by now, and the time; over by `ends` (monotonic seconds). Each
+    look goes through the `gate`, if there is one."""
     how = contract.look_up
     asked = None if how is None else how.request(sent)
     if how is None or asked is None:
         return _NOTHING, now
     request = Request(method=asked[0], url=asked[1])
-    seen, now = yield from _look(contract, how, request, sent, now, ends)
+    seen, now = yield from _look(contract, how, request, sent, now, ends, gate)
     if seen is not _ABSENT:
         return seen, now
-    if how.enforced:
+    if how.enforces(sent):
         return Sighting(Outcome.UNKNOWN, resend=True), now
     left = deadline.left(ends, now)
     if how.settle_time is None or (left is not None and how.settle_time >= left):
         return _NOTHING, now
     _, now = yield from Wait(how.settle_time)
-    return (yield from _look(contract, how, request, sent, now, ends))
+    return (yield from _look(contract, how, request, sent, now, ends, gate))
 
 
 def _look(
-    contract: Contract, how: LookUp, request: Request, sent: Sent, now: float, ends: float | None
+    contract: Contract,
+    how: LookUp,
+    request: Request,
+    sent: Sent,
+    now: float,
+    ends: float | None,
+    gate: Gate | None,
 ) -> Flow[tuple[Sighting, float]]:
     """One look, made again where it fails of something that may pass."""
     made = 0
     while True:
-        reply, now = yield from Send(request, made + 1, deadline.left(ends, now))
-        verdict = evidence.judge(contract, request, reply)
+        reading, now = yield from inquire(contract, request, now, ends, gate, made + 1)
         left = deadline.left(ends, now)
         is_last = made == len(PAUSES) or (left is not None and PAUSES[made] >= left)
-        if verdict is None or not verdict.transient or is_last:
-            return _seen(how, sent, reply, verdict), now
+        if reading.verdict is None or not reading.verdict.transient or is_last:
+            return _seen(how, sent, reading), now
         _, now = yield from Wait(PAUSES[made])
         made += 1
 
 
-def _seen(how: LookUp, sent: Sent, reply: Reply, verdict: Verdict | None) -> Sighting:
+def _seen(how: LookUp, sent: Sent, reading: Reading) -> Sighting:
+    reply, verdict = reading.reply, reading.verdict
+    if reply is None:
+        return _UNASKED
     if verdict is not None:
         is_gone = verdict.own and verdict.failure.status in (404, 410)
         return _ABSENT if is_gone else _UNASKED

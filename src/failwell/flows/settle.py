@@ -3,7 +3,7 @@
 By its key, where the API honours keys and still keeps this one: the same request again, which
 reads what came of the first one or carries it out once. By repeating it, where that is harmless.
 By looking for its record, where the contract says how. Otherwise it stays unknown, and the
-answer says why.
+answer says why. It is asked after an outage, or in one: so it waits for an open circuit to close.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from failwell.actions import Flow
 from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.call import call
+from failwell.flows.inquiry import patient
 from failwell.flows.lookup import Sighting, look_up
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.model import Outcome, Request, Response, Sent, read_json
+from failwell.policy.tags import why_unfindable
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,16 +54,20 @@ def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float
     if refusal is None:
         age = max(today - sent.at, 0.0)
         return (yield from _again(sent, known, terms, now, age))
-    if terms.contract.look_up is not None:
-        seen, _ = yield from look_up(terms.contract, sent, now, terms.ends)
+    how = terms.contract.look_up
+    if how is not None and how.request(sent) is not None:
+        seen, _ = yield from look_up(terms.contract, sent, now, terms.ends, terms.gate)
         is_news = known is Outcome.UNKNOWN or seen.response is not None
         return _looked_up(seen, seen.outcome if is_news else known)
-    return Settled(outcome=known, why=refusal)
+    unfindable = why_unfindable(terms.contract, sent)
+    why = refusal if unfindable is None else f"It cannot be looked for: {unfindable}."
+    return Settled(outcome=known, why=why)
 
 
 def _again(sent: Sent, known: Outcome, terms: Terms, now: float, age: float) -> Flow[Settled]:
+    waiting = msgspec.structs.replace(terms, gate=patient(terms.gate))
     try:
-        done = yield from call(request_of(sent, terms.contract), terms, now, known, age)
+        done = yield from call(request_of(sent, terms.contract), waiting, now, known, age)
     except FailwellError as error:
         outcome = error.outcome or known
         if error.sent is not None:

@@ -1,64 +1,19 @@
-"""What one call is made under, what is known of it while it is under way, and how it may end."""
+"""What is known of one call while it is under way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
-
 import msgspec
 
-from failwell.contract import Contract
 from failwell.flows.account import attempt_of, with_differences
 from failwell.flows.existing import is_clash
-from failwell.flows.gate import Gate, Pass, Stay
 from failwell.flows.lookup import Sighting
+from failwell.flows.terms import Done, How, Terms
+from failwell.later import whole
 from failwell.model import Attempt, Fault, Issue, Outcome, Reply, Request, Response
 from failwell.policy import backoff, deadline, evidence
 from failwell.policy.evidence import Verdict
 from failwell.policy.retry import Again, Facts, Stop, decide, may_resend
-from failwell.settings import Retry
 from failwell.tokens import RefreshError
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call is made under. `ends` is in monotonic seconds; `roll` throws the dice, in
-    [0, 1); `rewindable` says whether the body can be sent from its beginning once more. `gate` is
-    what all calls to the origin go through; `renews` says that a fresh credential can be had, and
-    `gets_existing` that a record which is there already is an answer, too."""
-
-    contract: Contract
-    retry: Retry | None
-    roll: Callable[[], float]
-    ends: float | None = None
-    rewindable: Callable[[], bool] = lambda: True
-    gate: Gate | None = None
-    renews: bool = False
-    gets_existing: bool = False
-
-
-How = Literal["answered", "found", "existing", "replayed"]
-"""Where an answer comes from: the write itself; a record that was looked for after a lost answer;
-one that was there before; an answer that was kept."""
-
-
-class Done(msgspec.Struct, frozen=True):
-    """The call went well, after those attempts that did not. The `response` has no `native` where
-    it is a record out of another answer, or an answer that was kept."""
-
-    response: Response
-    attempts: tuple[Attempt, ...]
-    how: How = "answered"
-
-
-class Begun(msgspec.Struct, frozen=True):
-    """A call whose first attempt was made before its flow: how that was let through, what came of
-    it (`reply`, None where it was not sent), when it was sent and when it was over, in monotonic
-    seconds."""
-
-    passed: Pass | Stay
-    reply: Reply | None = None
-    at: float = 0.0
-    over: float = 0.0
 
 
 class Story:
@@ -73,6 +28,7 @@ class Story:
         self.outcome = outcome
         self.attempts: list[Attempt] = []
         self.renewed = False
+        self.is_told = False
         self.no_token: RefreshError | None = None
         self.before: Outcome | None = None
         self.most: int | None = None
@@ -95,6 +51,7 @@ class Story:
     def learn(self, reply: Reply, verdict: Verdict, took: float, now: float) -> Again | Stop:
         """Write down an attempt that failed; what is to be done about it."""
         self.before = self.outcome
+        self.is_told = False
         self.reply, self.verdict = reply, verdict
         self.outcome = evidence.fold(self.before, self.request, verdict)
         self.attempts.append(attempt_of(len(self.attempts) + 1, verdict, reply, took))
@@ -104,9 +61,10 @@ class Story:
 
     def look_again(self, decision: Again | Stop, seen: Sighting, now: float) -> Again | Stop:
         """What is to be done now that its record was looked for, and not found."""
-        if self.outcome is not Outcome.UNKNOWN:
+        if self.outcome is Outcome.UNKNOWN:
+            self.outcome = seen.outcome
+        elif not seen.resend or self.terms.contract.existing is None:
             return decision
-        self.outcome = seen.outcome
         left = deadline.left(self.terms.ends, now)
         return decide(self.terms.retry, _after(self.facts, seen, left))
 
@@ -115,8 +73,13 @@ class Story:
         """Whether a record that is there already stands in its way, and may be its answer: where
         the caller said so, or where it may have been made by an attempt before this one."""
         contract, gets = self.terms.contract, self.terms.gets_existing
-        may_be_ours = self.before is Outcome.UNKNOWN and contract.existing is not None
+        may_be_ours = self.may_be_ours and contract.existing is not None
         return (gets or may_be_ours) and is_clash(contract, self.verdict)
+
+    @property
+    def may_be_ours(self) -> bool:
+        """Whether an attempt before this one may have made the record."""
+        return self.before in (Outcome.UNKNOWN, Outcome.APPLIED)
 
     def differ(self, issues: tuple[Issue, ...]) -> Stop:
         """Write down that the record which is there is not the one that was sent."""
@@ -126,7 +89,7 @@ class Story:
 
     def done(self, response: Response, how: How) -> Done:
         """Its end, with an answer that is not the last attempt's own."""
-        return Done(response, tuple(self.attempts), how)
+        return Done(response, tuple(map(whole, self.attempts)), how)
 
     def may_renew(self, decision: Again | Stop) -> bool:
         """Whether a fresh credential may help: the API says that this one is over, and sending
@@ -142,7 +105,8 @@ class Story:
 def _facts(story: Story, before: Outcome | None, now: float) -> Facts:
     terms, request, verdict, reply = story.terms, story.request, story.verdict, story.reply
     is_harmless = story.outcome is None or story.outcome.nothing_done
-    rests_on_key = not is_harmless and request.method not in terms.contract.idempotent
+    repeats = terms.contract.repeats(request.method, str(request.url))
+    rests_on_key = not is_harmless and not repeats
     age = now - story.first
     return Facts(
         transient=verdict.transient or evidence.still_running(request, before, verdict),

@@ -18,9 +18,6 @@ It must not know how anything is sent, nor how often, nor what time it is.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-
 import msgspec
 
 from failwell import headers, redaction
@@ -35,12 +32,11 @@ from failwell.model import (
     Reply,
     Request,
     Response,
+    kind_of,
     outcome_of,
 )
-from failwell.policy import kept
+from failwell.policy import kept, promise
 
-_NO_BODY = frozenset({204, 205, 304})
-_whole_json = msgspec.json.Decoder(msgspec.Raw)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -63,7 +59,7 @@ def judge(contract: Contract, request: Request, reply: Reply) -> Verdict | None:
     assert isinstance(reply, Response)
     if reply.status >= 400:
         return _refused(contract, request, reply)
-    if is_promised(contract, request, reply.status, reply.headers, reply.body):
+    if promise.is_kept(contract, request, reply.status, reply.headers, reply.body):
         return None
     return _unreadable(contract, request, reply)
 
@@ -102,10 +98,10 @@ def kept_answer(contract: Contract, request: Request, reply: Reply) -> msgspec.R
     """The body of the first answer to this write, where its key is refused as one that was used,
     with that answer as `result`; None in every other case."""
     rules = contract.idempotency
-    is_refusal = isinstance(reply, Response) and reply.status == rules.conflict[1]
-    if rules.replay != "result" or request.key is None or not is_refusal:
+    if rules.replay != "result" or request.key is None:
         return None
-    assert isinstance(reply, Response)
+    if not isinstance(reply, Response) or reply.status != rules.conflict[1]:
+        return None
     own = contract.dialect.parse(reply) if reply.direct else None
     if own is None or own.code != rules.conflict[0]:
         return None
@@ -122,7 +118,7 @@ def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
         kind=fault.kind,
         message=redaction.text(fault.message, secrets) or fault.name,
         status=fault.status,
-        request_id=_request_id(contract, fault.headers, secrets)
+        request_id=kept.request_id(contract, fault.headers, secrets)
         or _own_id(contract, fault, secrets),
         api=contract.name,
         method=request.method,
@@ -137,7 +133,7 @@ def _cut(contract: Contract, request: Request, fault: Fault) -> Verdict:
 
 def _own_id(contract: Contract, fault: Fault, secrets: tuple[str, ...]) -> str | None:
     """The id that the request itself carried, where the API takes it over: no answer told one."""
-    return _request_id(contract, fault.asked, secrets) if contract.request_ids.accepts else None
+    return kept.request_id(contract, fault.asked, secrets) if contract.request_ids.accepts else None
 
 
 def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome:
@@ -145,57 +141,9 @@ def _proof_of_cut(contract: Contract, request: Request, fault: Fault) -> Outcome
         return Outcome.NOT_STARTED
     if fault.status is not None and 200 <= fault.status < 300:
         media = headers.media_type(fault.headers.get("content-type"))
-        if headers.is_json(media) or not _promises_json(contract, request):
+        if headers.is_json(media) or not promise.expects_json(contract, request):
             return Outcome.APPLIED
     return Outcome.UNKNOWN
-
-
-def is_promised(
-    contract: Contract,
-    request: Request,
-    status: int,
-    fields: Mapping[str, str],
-    body: bytes | None,
-) -> bool:
-    """Whether an answer below 400 is what was promised: JSON that can be read, where it was."""
-    expects = request.reads_json
-    if expects is False:
-        return True
-    promised = contract.reads_json if expects is None else expects
-    if not promised and body and body[:1] == b"{" and _is_json(body):
-        return True  # whatever its label says; to look at that takes longer
-    media = headers.media_type(fields.get("content-type"))
-    if not promised and not headers.is_json(media):
-        return True
-    is_success = 200 <= status < 300
-    if not is_success or status in _NO_BODY or request.method == "HEAD":
-        return True
-    if promised and not headers.is_json(media):
-        return False
-    if body is None:
-        return True
-    return _is_json(body) if body else not promised
-
-
-def _promises_json(contract: Contract, request: Request) -> bool:
-    return contract.reads_json if request.reads_json is None else request.reads_json
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        _whole_json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return _is_lenient_json(body)
-    return True
-
-
-def _is_lenient_json(body: bytes) -> bool:
-    """Python's own reader takes UTF-16, a byte order mark and NaN; so do many users."""
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _unreadable(contract: Contract, request: Request, response: Response) -> Verdict:
@@ -209,7 +157,7 @@ def _unreadable(contract: Contract, request: Request, response: Response) -> Ver
         kind=Kind.BAD_RESPONSE,
         message=f"The answer ({response.status}) is {what}: {_glimpse(scrubbed)}",
         status=response.status,
-        request_id=_request_id(contract, response.headers, secrets),
+        request_id=kept.request_id(contract, response.headers, secrets),
         api=contract.name,
         method=request.method,
         url=redaction.address(url, secrets),
@@ -234,33 +182,36 @@ def _glimpse(response: Response) -> str:
 
 def _refused(contract: Contract, request: Request, response: Response) -> Verdict:
     own = contract.dialect.parse(response)
-    speaks = own is not None and response.direct
-    entry = contract.find(own.code, response.status) if own else None
-    url = str(request.url)
-    secrets = kept.secrets_of(request, response, url)
-    read = kept.told(contract, response, own, secrets) if own else kept.found(response, secrets)
+    entry = contract.find(own.code, response.status) if own and contract.codes else None
     outcome = _proof_of_refusal(contract, request, response, own, entry)
     transient = response.status in contract.transient
     if entry is not None and entry.transient is not None:
         transient = entry.transient
     if own is None and _may_hold_answer(contract, request, response):
         transient = True
-    failure = msgspec.structs.replace(
-        read,
-        kind=(entry and entry.kind) or read.kind,
-        message=read.message.strip() or f"HTTP {read.status}: {read.code}",
-        request_id=read.request_id or _request_id(contract, response.headers, secrets),
+    words = kept.words(contract, request, response, own)
+    failure = Failure(
+        kind=(entry and entry.kind) or (own.kind if own else kind_of(response.status)),
+        message=words,
+        status=own.status if own else response.status,
+        code=words,
+        details_json=words,
+        issues=words,
+        request_id=words,
         retry_after=_retry_after(response),
+        timestamp=words,
         outcome=outcome,
         api=contract.name,
         method=request.method,
-        url=redaction.address(url, secrets),
+        url=words,
+        body=words,
         advice=entry.advice if entry else None,
         transient=transient,
         charged=entry.charges if entry else None,
         support=contract.support,
     )
     limit = entry.max_retries if entry else None
+    speaks = own is not None and response.direct
     return Verdict(failure, outcome, transient or bool(limit), speaks, limit)
 
 
@@ -270,7 +221,7 @@ def _may_hold_answer(contract: Contract, request: Request, response: Response) -
     rules = contract.idempotency
     is_refusal = response.direct and response.status == rules.conflict[1]
     media = headers.media_type(response.headers.get("content-type"))
-    is_cut = headers.is_json(media) and not _is_json(response.body or b"")
+    is_cut = headers.is_json(media) and not promise.is_json(response.body or b"")
     return rules.replay == "result" and request.key is not None and is_refusal and is_cut
 
 
@@ -287,7 +238,10 @@ def _proof_of_refusal(
         return Outcome.UNKNOWN
     if kept_answer(contract, request, response) is not None:
         return Outcome.APPLIED
-    stated = outcome_of(response.headers.get(headers.OUTCOME)) or (own.outcome if own else None)
+    word = response.headers.get(headers.OUTCOME)
+    stated = None if word is None else outcome_of(word)
+    if stated is None and own is not None:
+        stated = own.outcome
     if stated is not None:
         return stated
     if own is None:
@@ -304,10 +258,3 @@ def _retry_after(response: Response) -> float | None:
         return None
     date = response.headers.get("date")
     return headers.parse_retry_after(said, date=date, now=response.at)
-
-
-def _request_id(
-    contract: Contract, fields: Mapping[str, str], secrets: tuple[str, ...]
-) -> str | None:
-    said = fields.get(contract.request_ids.header)
-    return redaction.text(said, secrets)[:256] if said else None

@@ -12,7 +12,7 @@ from failwell.clients.httpx.body import Body
 from failwell.clients.httpx2.address import why_unreachable
 from failwell.clients.seam import Seam, fields_aside, options_in
 from failwell.errors import InvalidRequestError
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.model import Request
 
 EXTENSION = "failwell"

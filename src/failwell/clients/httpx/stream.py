@@ -16,7 +16,7 @@ from failwell.clients.httpx.body import Body
 from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
 from failwell.flows.call import broken_off
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.model import Fault, Request
 from failwell.policy import deadline
 

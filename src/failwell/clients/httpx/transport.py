@@ -31,14 +31,14 @@ from failwell.clients.httpx.prepare import EXTENSION, Prepared, prepare
 from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream
 from failwell.clients.limits import awithin, within
 from failwell.clients.origin import async_store, only_sync, opened, sync_store
-from failwell.clients.seam import DEFAULT, Account, Last, Seam
+from failwell.clients.seam import DEFAULT, Account, Last, Seam, status_for
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import adrive, drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
 from failwell.flows.call import call
-from failwell.flows.story import Done
+from failwell.flows.terms import Done
 from failwell.model import Reply
 from failwell.settings import Policy
 
@@ -75,21 +75,24 @@ class Transport(httpx.BaseTransport):
         try:
             prepared = prepare(self.seam, request, now)
             flow = call(prepared.request, prepared.terms, now)
-            return _went_well(drive(flow, self._attempts(prepared, last), self.seam.rim))
+            done = drive(flow, self._attempts(prepared, last), self.seam.rim)
+            return _went_well(done, prepared)
         except FailwellError as error:
             failed = error
         return _ended(failed, last)
 
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Reply]:
         def attempt(send: Send) -> Reply:
-            asked = prepared.copy_for(send)
+            ready = prepared.rebuilt(send)
+            asked = ready.copy_for(send)
             response: httpx.Response | None = None
             with within(send.within):
                 try:
                     response = self.inner.handle_request(asked)
-                    return last.keep(_answered(response, asked, prepared))
+                    reply = _answered(response, asked, ready)
                 except RAISED as error:
-                    return last.keep(fault_of(error, asked, prepared.body, response))
+                    reply = fault_of(error, asked, ready.body, response)
+            return last.keep(reply, aside=ready.is_aside)
 
         return attempt
 
@@ -128,25 +131,28 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         try:
             prepared = prepare(self.seam, request, now)
             flow = call(prepared.request, prepared.terms, now)
-            return _went_well(await adrive(flow, self._attempts(prepared, last), self.seam.rim))
+            done = await adrive(flow, self._attempts(prepared, last), self.seam.rim)
+            return _went_well(done, prepared)
         except FailwellError as error:
             failed = error
         return _ended(failed, last)
 
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Awaitable[Reply]]:
         async def attempt(send: Send) -> Reply:
-            asked = prepared.copy_for(send)
+            ready = prepared.rebuilt(send)
+            asked = ready.copy_for(send)
             response: httpx.Response | None = None
             try:
                 with awithin(send.within):
                     response = await self.inner.handle_async_request(asked)
-                    return last.keep(await _aanswered(response, asked, prepared))
+                    reply = await _aanswered(response, asked, ready)
             except RAISED as error:
-                return last.keep(fault_of(error, asked, prepared.body, response))
+                reply = fault_of(error, asked, ready.body, response)
             except TimeoutError:
                 if send.within is None:  # a body's own, not the deadline's
                     raise
-                return last.keep(out_of_time(asked, prepared.body, response))
+                reply = out_of_time(asked, ready.body, response)
+            return last.keep(reply, aside=ready.is_aside)
 
         return attempt
 
@@ -163,7 +169,7 @@ async def _sleep(seconds: float) -> None:
 
 def _answered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
     reading = Reading(prepared.request, prepared.terms, asked, prepared.body)
-    if not is_judged_whole(prepared.terms.contract, prepared.request, response):
+    if not _is_read(response, prepared):
         response.stream = SyncStream(response, reading)
         return answer(response, asked, None)
     assert isinstance(response.stream, httpx.SyncByteStream)
@@ -176,7 +182,7 @@ def _answered(response: httpx.Response, asked: httpx.Request, prepared: Prepared
 
 async def _aanswered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
     reading = Reading(prepared.request, prepared.terms, asked, prepared.body)
-    if not is_judged_whole(prepared.terms.contract, prepared.request, response):
+    if not _is_read(response, prepared):
         response.stream = AsyncStream(response, reading)
         return answer(response, asked, None)
     assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -187,14 +193,29 @@ async def _aanswered(response: httpx.Response, asked: httpx.Request, prepared: P
     return answer(rebuilt(response, raw), asked, decoded(response, raw))
 
 
-def _went_well(done: Done) -> httpx.Response:
-    told = done.response
-    response: httpx.Response | None = told.native
-    if response is None:  # an answer that the API had kept, in the body of another
-        stream = httpx.ByteStream(told.body or b"")
-        response = httpx.Response(told.status, headers=dict(told.headers), stream=stream)
-    response.extensions[EXTENSION] = Account(attempts=done.attempts)
+def _is_read(response: httpx.Response, prepared: Prepared) -> bool:
+    return prepared.is_aside or is_judged_whole(prepared.terms.contract, prepared.request, response)
+
+
+def _went_well(done: Done, prepared: Prepared) -> httpx.Response:
+    response: httpx.Response | None = done.response.native
+    if response is None or done.how == "found":
+        response = _made(done, prepared)
+    response.extensions[EXTENSION] = Account(attempts=done.attempts, how=done.how)
     return response
+
+
+def _made(done: Done, prepared: Prepared) -> httpx.Response:
+    """An answer that came in another's body: one that the API had kept, or a record that was
+    found."""
+    told = done.response
+    fields = {name: value for name, value in told.headers.items() if name.lower() not in _CODED}
+    status = status_for(done, prepared.terms.contract, prepared.request)
+    return httpx.Response(status, headers=fields, stream=httpx.ByteStream(told.body or b""))
+
+
+_CODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""What tells how a body came over the wire, from which it was taken already."""
 
 
 def _ended(error: FailwellError, last: Last) -> httpx.Response:

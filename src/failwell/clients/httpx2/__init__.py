@@ -1,5 +1,6 @@
 """httpx2: the clients, one attempt, its body and its stream."""
 
-from failwell.clients.httpx2.client import AsyncClient, Client
+from failwell.clients.httpx2.concurrent import AsyncClient
+from failwell.clients.httpx2.serial import Client
 
 __all__ = ["AsyncClient", "Client"]

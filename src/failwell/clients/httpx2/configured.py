@@ -21,21 +21,22 @@ from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.events import Hook
-from failwell.flows.settle import Settled
 from failwell.hooks.logging import log
 from failwell.model import Outcome, Request, Sent
 from failwell.settings import Options, Policy
 
 if TYPE_CHECKING:
-    from failwell.clients.httpx2.client import AsyncClient, Client
+    from failwell.clients.httpx2 import AsyncClient, Client
     from failwell.clients.renewal import TokenAuth
     from failwell.flows.runs import Book
+    from failwell.flows.settle import Settled
 
 
 class Configured:
     """What the sync and the async client have in common: settings, and views with others."""
 
     _settings: Settings
+    _own_store: Store | AsyncStore | None
 
     def _configure(
         self,
@@ -131,9 +132,16 @@ class Configured:
             cast("TokenAuth", self._settings.auth).withhold(request, following)
         return following
 
+    def _close_own_store(self) -> None:
+        close = getattr(self._own_store, "close", None)
+        if close is not None:
+            close()
+
     def _settled_already(self, error: FailwellError) -> Settled | None:
         if error.sent is not None and error.outcome in _UNSETTLED:
             return None
+        from failwell.flows.settle import Settled
+
         what = "it was a read" if error.outcome is None else f"it is {error.outcome}"
         return Settled(outcome=error.outcome, why=f"There is nothing to settle: {what}.")
 
@@ -144,6 +152,16 @@ class Configured:
         address = address_of(native.url)
         terms = self._settings.terms(now, self._settings.options, address)
         return Prepared(native, request, terms, {}, None)
+
+
+def to_settle(error: FailwellError, content: bytes | None) -> tuple[Sent, Outcome]:
+    """What was sent by a write that is to be settled, with the `content` that its error did not
+    keep; and what is known of it."""
+    assert error.sent is not None
+    assert error.outcome is not None
+    if content is None:
+        return error.sent, error.outcome
+    return msgspec.structs.replace(error.sent, body=content), error.outcome
 
 
 _UNSETTLED = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)

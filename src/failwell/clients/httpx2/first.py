@@ -10,11 +10,10 @@ import httpx2
 from failwell.clients.httpx2.attempt import answered, speaks_of_limits
 from failwell.clients.httpx2.prepared import Prepared
 from failwell.clients.httpx2.settings import Settings
-from failwell.flows.account import leave_word
 from failwell.flows.gate import CALM, Enter, Pass, Stay, is_calm
-from failwell.flows.story import Begun
+from failwell.flows.terms import Begun
 from failwell.model import Reply
-from failwell.policy import deadline, evidence
+from failwell.policy import deadline, promise
 
 How = dict[str, Any]
 """What httpx2's own `send` is told besides the request."""
@@ -45,6 +44,8 @@ def first(
     try:
         reply = transmit(prepared, asked, deadline.left(prepared.terms.ends, now), False, how)
     except BaseException as interruption:
+        from failwell.flows.account import leave_word
+
         leave_word(interruption, settings.contract, prepared.request)
         raise
     if isinstance(reply, httpx2.Response):
@@ -69,6 +70,8 @@ async def afirst(
     try:
         reply = await transmit(prepared, asked, deadline.left(prepared.terms.ends, now), False, how)
     except BaseException as interruption:
+        from failwell.flows.account import leave_word
+
         leave_word(interruption, settings.contract, prepared.request)
         raise
     if isinstance(reply, httpx2.Response):
@@ -101,4 +104,4 @@ def is_plain(prepared: Prepared, response: httpx2.Response) -> bool:
         return False
     contract, request = prepared.terms.contract, prepared.request
     status, fields = response.status_code, response.headers
-    return evidence.is_promised(contract, request, status, fields, response.content)
+    return promise.is_kept(contract, request, status, fields, response.content)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import msgspec
 
-from failwell.actions import Flow, Send
+from failwell.actions import Send
 from failwell.clients.httpx2.body import AsyncBody, SyncBody, Tracked
 from failwell.errors import InvalidRequestError
-from failwell.flows.call import call
-from failwell.flows.story import Begun, Done, Terms
-from failwell.model import Request, Response
-from failwell.policy import evidence
+from failwell.flows.terms import Terms
+from failwell.model import Request
+from failwell.policy import promise
 
 if TYPE_CHECKING:
     from failwell.flows.intended import Intention
@@ -32,14 +31,6 @@ class Prepared(msgspec.Struct, frozen=True):
     body: Tracked | None
     is_aside: bool = False
     plan: Intention | None = None
-
-    def flow(self, now: float, begun: Begun | None = None) -> Flow[Done]:
-        """What brings the call to its end; it began `now` (monotonic seconds)."""
-        if self.plan is None:
-            return call(self.request, self.terms, now, begun=begun)
-        from failwell.flows.intended import intended
-
-        return intended(self.plan, self.terms, now)
 
     def under(self, request: Request) -> Prepared:
         """The same call under the key and the tag of this request."""
@@ -66,6 +57,8 @@ class Prepared(msgspec.Struct, frozen=True):
         body that this kind of client cannot read.
         """
         native = self.native
+        if within is not None and not _is_bound(native.extensions, within, timeout):
+            within = None
         if number == 1 and not self.extra and self.body is None and within is None:
             return native
         copy = _shallow(native)
@@ -80,12 +73,13 @@ class Prepared(msgspec.Struct, frozen=True):
             copy.stream = _readable(native.stream, body)(self.body)
         return copy
 
-    def hands_out(self, began: Response) -> bool:
+    def hands_out(self, began: httpx2.Response) -> bool:
         """Whether an answer that began goes to the caller as a stream: the caller's own call, with
         an answer that is by its type what was promised."""
-        if self.is_aside or began.status >= 400:
+        status, fields, contract = began.status_code, began.headers, self.terms.contract
+        if self.is_aside or status >= 400:
             return False
-        return evidence.judge(self.terms.contract, self.request, began) is None
+        return promise.is_kept(contract, self.request, status, fields, None)
 
     def rebuilt(self, send: Send, build: Callable[..., httpx2.Request]) -> Prepared:
         """This call, or the one of a request that a flow made up itself, such as a look-up."""
@@ -130,10 +124,23 @@ def _readable(
     raise InvalidRequestError.of(f"{ours} client cannot read {theirs} iterator as a body")
 
 
+def _is_bound(extensions: Mapping[str, Any], within: float, default: httpx2.Timeout) -> bool:
+    """Whether a socket might wait longer than that."""
+    own = extensions.get("timeout")
+    if own is None:
+        limits = (default.connect, default.read, default.write, default.pool)
+    else:
+        limits = tuple(own.get(name) for name in _SOCKET_TIMEOUTS)
+    for limit in limits:  # noqa: SIM110, `any` takes twice as long
+        if limit is None or limit > within:
+            return True
+    return False
+
+
 def _bounded(
     extensions: Mapping[str, Any], within: float, default: httpx2.Timeout
 ) -> dict[str, Any]:
-    limits: dict[str, Any] = extensions.get("timeout", default.as_dict())
+    limits: dict[str, Any] = extensions.get("timeout") or default.as_dict()
     timeout = {name: _least(limits.get(name), within) for name in _SOCKET_TIMEOUTS}
     return {**extensions, "timeout": timeout}
 

@@ -18,7 +18,7 @@ from failwell.clients.origin import gate_of
 from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
-from failwell.flows.story import Terms
+from failwell.flows.terms import Terms
 from failwell.ids import minted
 from failwell.model import Request
 from failwell.policy import deadline
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from failwell.flows.runs import Book
 
 S = TypeVar("S", bound=Callable[..., Any])
+
+_MOST_ADDRESSES = 1024
 
 EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`."""
@@ -117,6 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         unreachable = why_unreachable(address[1], address[2])
         if unreachable is not None:
             raise InvalidRequestError.of(unreachable)
+        if len(self._standing) >= _MOST_ADDRESSES:
+            self._standing.clear()
         terms = self._standing[address] = self.terms(0.0, self.options, address)
         return terms
 
@@ -136,8 +140,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         is_watched = contract.whole_requests and not is_read
         is_plain = isinstance(native.stream, httpx2.ByteStream)
         body = None if is_plain and not is_watched else tracked(native)
-        if body is not None or own is not None or terms.ends is not None:
+        if body is not None or own is not None:
             terms = self.terms(now, options, address, body)
+        elif terms.ends is not None:
+            terms = msgspec.structs.replace(terms, ends=now + terms.ends)
         reads_json = None if options.expect is None else options.expect == "json"
         request = Request(
             method=method,

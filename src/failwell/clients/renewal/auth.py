@@ -35,7 +35,7 @@ class TokenAuth(httpx2.Auth, abc.ABC):
     `tenant` names whoever it stands for: what is known of an origin, such as a quota that is used
     up, holds for the calls of one tenant.
 
-    Raises `ValueError` for settings that cannot be.
+    Raises `ValueError` for settings that cannot be, `TypeError` for a token of another type.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TokenAuth(httpx2.Auth, abc.ABC):
         self.share = share
         self.tenant = f"token {share or minted()}"
         self.memory = MemoryStore()
-        self.memory.update(HERE, Put(made(token)))
+        self.memory.update(HERE, Put(_given(token)))
 
     @abc.abstractmethod
     def refresh(self, spent: Token | None) -> Token | str | Awaitable[Token | str]:
@@ -76,7 +76,7 @@ class TokenAuth(httpx2.Auth, abc.ABC):
 
     def put(self, token: Token | str | None) -> None:
         """Use this token from now on, for instance after a new log-in."""
-        new = made(token)
+        new = _given(token)
         if new is not None and new.got_at is None:
             new = msgspec.structs.replace(new, got_at=time.time())
         self.memory.update(HERE, Put(new))
@@ -119,6 +119,13 @@ class TokenAuth(httpx2.Auth, abc.ABC):
         raise TypeError(
             f"a {type(self).__name__} holds secrets and is not pickled: make one in each process"
         )
+
+
+def _given(token: object) -> Token | None:
+    """The token that somebody sets; it is not quoted where it is none."""
+    if token is not None and not isinstance(token, (str, Token)):
+        raise TypeError(f"a token is a str or a failwell.Token, not a {type(token).__name__}")
+    return made(token)
 
 
 def made(token: Token | str | None) -> Token | None:

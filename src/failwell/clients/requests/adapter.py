@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from http.client import responses
 from io import BytesIO
 from typing import Any, cast
 
@@ -27,15 +28,15 @@ from failwell.clients.origin import only_sync, opened, sync_store
 from failwell.clients.requests.attempt import RAISED, THEIRS, answer, fault_of
 from failwell.clients.requests.prepare import Prepared, prepare
 from failwell.clients.requests.sockets import bind
-from failwell.clients.seam import DEFAULT, Account, Last, Seam
+from failwell.clients.seam import DEFAULT, Account, Last, Seam, status_for
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
 from failwell.flows.call import broken_off, call
-from failwell.flows.story import Done
-from failwell.model import Reply, Response
+from failwell.flows.terms import Done
+from failwell.model import Reply
 from failwell.policy import deadline
 from failwell.settings import Policy
 
@@ -91,7 +92,7 @@ class Adapter(BaseAdapter):
             prepared = prepare(self.seam, request, now)
             attempt = self._attempts(prepared, stream, timeout, how, last)
             flow = call(prepared.request, prepared.terms, now)
-            return self._went_well(drive(flow, attempt, self.seam.rim), request)
+            return self._went_well(drive(flow, attempt, self.seam.rim), prepared)
         except FailwellError as error:
             failed = error
         return self._ended(failed, last)
@@ -100,26 +101,30 @@ class Adapter(BaseAdapter):
         self, prepared: Prepared, stream: bool, timeout: Any, how: dict[str, Any], last: Last
     ) -> Callable[[Send], Reply]:
         def attempt(send: Send) -> Reply:
-            asked = prepared.copy_for(send)
+            ready = prepared.rebuilt(send)
+            asked = ready.copy_for(send)
             response: requests.Response | None = None
             with within(send.within):
                 try:
                     response = self.inner.send(asked, timeout=_bounded(timeout, send.within), **how)
                     began = answer(response, asked, None)
-                    if stream and prepared.hands_out(began):
-                        _guard(response, prepared)
-                        return last.keep(began)
-                    return last.keep(answer(response, asked, response.content))
+                    if stream and ready.hands_out(began):
+                        _guard(response, ready)
+                        return last.keep(began, aside=False)
+                    reply: Reply = answer(response, asked, response.content)
                 except RAISED as error:
                     if response is not None:
                         response.close()
-                    return last.keep(fault_of(error, asked, prepared.body, response))
+                    reply = fault_of(error, asked, ready.body, response)
+            return last.keep(reply, aside=ready.is_aside)
 
         return attempt
 
-    def _went_well(self, done: Done, request: requests.PreparedRequest) -> requests.Response:
-        response = done.response.native or _kept(done.response, request)
-        return self._told(response, Account(attempts=done.attempts))
+    def _went_well(self, done: Done, prepared: Prepared) -> requests.Response:
+        response: requests.Response | None = done.response.native
+        if response is None or done.how == "found":
+            response = _made(done, prepared)
+        return self._told(response, Account(attempts=done.attempts, how=done.how))
 
     def _ended(self, error: FailwellError, last: Last) -> requests.Response:
         """The answer that ended the call. Raises the error where none did."""
@@ -139,12 +144,15 @@ class Adapter(BaseAdapter):
         self.inner.close()
 
 
-def _kept(told: Response, request: requests.PreparedRequest) -> requests.Response:
-    """An answer that the API had kept, in the body of another."""
-    response = requests.Response()
-    response.status_code, response.url = told.status, request.url or ""
+def _made(done: Done, prepared: Prepared) -> requests.Response:
+    """An answer that came in another's body: one that the API had kept, or a record that was
+    found."""
+    told, response = done.response, requests.Response()
+    response.status_code = status_for(done, prepared.terms.contract, prepared.request)
+    response.reason = responses.get(response.status_code, "")
+    response.url, response.request = prepared.native.url or "", prepared.native
     response.headers = CaseInsensitiveDict(told.headers)
-    response.raw, response.request = BytesIO(told.body or b""), request
+    response.raw = BytesIO(told.body or b"")
     return response
 
 

@@ -18,7 +18,7 @@ from failwell.model import read_json
 
 C = TypeVar("C", Client, AsyncClient)
 
-Target = httpx2.Response | Mapping[str, Any] | str
+Target = httpx2.Response | Mapping[str, Any] | str | int
 """The answer that created the job, the job's record, its id, or the URL of its record."""
 
 
@@ -61,6 +61,8 @@ def watch_of(pending: Pending[Any]) -> Watch:
 def _found(pending: Pending[Any]) -> tuple[str, str]:
     """The job's id, and the absolute URL to look at."""
     target, job = pending.target, pending.job
+    if isinstance(target, int) and not isinstance(target, bool):
+        target = str(target)
     if isinstance(target, str):
         if re.match(r"(?i)https?://|/", target):
             url = _absolute(pending, target)
@@ -106,6 +108,7 @@ def _last_segment(url: str) -> str:
     return httpx2.URL(redaction.url(url)).path.rstrip("/").rpartition("/")[2] or url
 
 
-def _check_seconds(name: str, seconds: float | None) -> None:
-    if seconds is not None and not seconds >= 0:
+def _check_seconds(name: str, seconds: Any) -> None:
+    is_time = isinstance(seconds, (int, float)) and seconds >= 0
+    if seconds is not None and not is_time:
         raise InvalidRequestError.of(f"{name}={seconds!r}: must be 0 or more seconds")

@@ -11,11 +11,11 @@ import msgspec
 
 from failwell.actions import Renew
 from failwell.apis.flow.client.reading import read
-from failwell.apis.flow.contract import FLOW_GRAPHQL, FLOW_QUERIES
+from failwell.apis.flow.contract import FLOW, FLOW_GRAPHQL, FLOW_QUERIES
 from failwell.apis.operation import Ask, Operation
 from failwell.clients.waiting.look import reply
 from failwell.contract import Contract
-from failwell.errors import FailwellError
+from failwell.errors import FailwellError, InvalidRequestError
 from failwell.model import Failure, Outcome, Request
 from failwell.policy import kept
 
@@ -23,9 +23,22 @@ _STRINGS = re.compile(r'"""(?:\\"""|[^"]|"(?!""))*"""|"(?:\\.|[^"\\\n])*"|#[^\n]
 
 
 def contract_of(document: str) -> Contract:
-    """The contract of a document: one with a mutation writes, and Flow keeps no keys for it."""
+    """The contract of a document: one with a mutation writes, and Flow keeps no keys for it.
+
+    Raises `InvalidRequestError` for what is no text.
+    """
+    # A caller's variable, which may be anything.
+    if not isinstance(document, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError.of(f"query is a {type(document).__name__}: give GraphQL's text")
     is_write = re.search(r"\bmutation\b", _STRINGS.sub("", document)) is not None
     return FLOW_GRAPHQL if is_write else FLOW_QUERIES
+
+
+def contract_at(path: str) -> Contract:
+    """The contract of a route, whatever is sent there: `/graphql`, which keeps no keys, has one of
+    its own."""
+    last = path.partition("?")[0].rstrip("/").rpartition("/")[2]
+    return FLOW_GRAPHQL if last == "graphql" else FLOW
 
 
 def graphql(
@@ -56,18 +69,25 @@ def error_in(response: httpx2.Response, contract: Contract) -> FailwellError | N
         return None
     asked = response.request
     request = Request(method=asked.method, url=asked.url, headers=asked.headers, body=asked.content)
-    url = str(asked.url)
     entry = next((one for one in contract.codes if one.code == own.code), None)
-    told = kept.told(contract, answer, own, kept.secrets_of(request, answer, url))
-    failure = msgspec.structs.replace(
-        told,
-        request_id=response.headers.get(contract.request_ids.header),
+    words = kept.words(contract, request, answer, own)
+    failure = Failure(
+        kind=own.kind,
+        message=words,
+        status=own.status,
+        code=words,
+        details_json=words,
+        issues=words,
+        request_id=words,
+        retry_after=own.retry_after,
+        timestamp=words,
         outcome=_proof(response, contract, own),
         api=contract.name,
         method=asked.method,
-        url=url,
-        advice=entry and entry.advice,
-        transient=entry and entry.transient,
+        url=words,
+        body=words,
+        advice=entry.advice if entry else None,
+        transient=entry.transient if entry else None,
     )
     return contract.error(failure, response.extensions.get("failwell_attempts", ()))
 

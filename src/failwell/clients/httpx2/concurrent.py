@@ -1,0 +1,193 @@
+"""`failwell.AsyncClient`: httpx2's async client, that lives with failing APIs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.httpx2.attempt import (
+    answer,
+    answered,
+    aread_refusal,
+    fault_of,
+    out_of_time,
+    raised,
+    refusal_of,
+)
+from failwell.clients.httpx2.body import AsyncBody
+from failwell.clients.httpx2.configured import Configured, to_settle
+from failwell.clients.httpx2.first import How, afirst
+from failwell.clients.httpx2.prepared import Prepared
+from failwell.clients.limits import awithin
+from failwell.clients.origin import (
+    async_store,
+    opened,
+    run_of,
+    unblocked_store,
+)
+from failwell.contract import Contract
+from failwell.dialects.generic import GENERIC
+from failwell.drive import adrive
+from failwell.errors import FailwellError
+from failwell.events import Hook
+from failwell.model import Reply
+from failwell.policy import deadline
+from failwell.settings import Policy
+
+if TYPE_CHECKING:
+    from failwell.flows.runs import Summary
+    from failwell.flows.settle import Settled
+
+_DEFAULT = Policy()
+
+
+class AsyncClient(Configured, httpx2.AsyncClient):
+    """httpx2's async client, over an API whose failures a `contract` declares.
+
+    Below 400 a call returns httpx2's response. Otherwise, and on every transport fault, it raises
+    a `FailwellError` of the class that the contract gives to the failure. `store` is where policy
+    state lives: an object, or a URL for `failwell.stores.open`. `run` names a run whose writes are
+    kept there, so that a script that is begun again buys nothing twice. `hooks` are told of each
+    attempt that failed. All other arguments are httpx2's.
+
+    Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        contract: Contract = GENERIC,
+        policy: Policy = _DEFAULT,
+        store: Store | AsyncStore | str | None = None,
+        run: str | None = None,
+        hooks: Sequence[Hook] = (),
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        kept = opened(store)
+        self._own_store = kept if isinstance(store, str) else None
+        book, durable = run_of(run, kept)
+        durable = durable and unblocked_store(durable)
+        self._configure(contract, policy, async_store(kept), hooks, _sleep, book, durable)
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **how: Any
+    ) -> httpx2.Response:
+        """Send a request: one call, of as many attempts as it takes and as are safe."""
+        now = time.monotonic()
+        settings = self._settings_of(how)
+        prepared = settings.prepare(request, now)
+        begun = None
+        if not stream and settings.near is not None:
+            left = deadline.left(prepared.terms.ends, now)
+            asked = prepared.copy_for(1, left, AsyncBody, self.timeout)
+            made = await afirst(settings, prepared, asked, self._transmit, how, now)
+            if isinstance(made, httpx2.Response):
+                return made
+            begun = made
+        from failwell.clients.httpx2.course import course, hand_over
+
+        attempt = settings.armed(self._attempts(prepared, stream, how))
+        done = await adrive(course(prepared, now, begun), attempt, settings.rim)
+        return hand_over(done, prepared, sync=False, stream=stream)
+
+    async def aclose(self) -> None:
+        """Close the connections, and the store that was opened for this client by its URL."""
+        await super().aclose()
+        self._close_own_store()
+
+    async def __aexit__(self, *raised: Any) -> None:
+        await super().__aexit__(*raised)
+        self._close_own_store()
+
+    @asynccontextmanager
+    async def sse(self, *args: Any, **kwargs: Any) -> AsyncGenerator[httpx2.EventSource]:
+        """httpx2's own, whose faults are failwell's exceptions, too."""
+        async with super().sse(*args, **kwargs) as events:
+            try:
+                yield events
+            except httpx2.SSEError as error:
+                from failwell.clients.httpx2.stream import unreadable
+
+                raise unreadable(error, events.response) from None
+
+    async def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
+        """What became of a failed write, found out now: see `failwell.Settled`.
+
+        `error` may come from another process or another day. With a key that the API honours, or
+        an idempotent method, the same request is sent again: it reads what came of the first one,
+        or carries it out, once. `content` is the request's body, where the error did not keep it.
+        """
+        from failwell.flows.settle import settle
+
+        settled = self._settled_already(error)
+        if settled is not None:
+            return settled
+        now = time.monotonic()
+        sent, known = to_settle(error, content)
+        prepared = self._aside(sent, now)
+        flow = settle(sent, known, prepared.terms, now=now, today=time.time())
+        attempt = self._settings.armed(self._attempts(prepared, False, {}))
+        return await adrive(flow, attempt, self._settings.rim)
+
+    async def end_run(self, *, force: bool = False) -> Summary | None:
+        """End this client's run: forget its writes; what it was, None where it made none.
+
+        Raises `RunError` where the end of a write is not known, unless `force` says to forget
+        it, and where the client has no run; `StoreError` where the store cannot be used.
+        """
+        from failwell.clients.runs import ending, sends_nothing
+
+        flow = ending(self._settings.book, force)
+        return await adrive(flow, sends_nothing, self._settings.rim)
+
+    def _attempts(
+        self, prepared: Prepared, stream: bool, how: How
+    ) -> Callable[[Send], Awaitable[Reply]]:
+        async def attempt(send: Send) -> Reply:
+            ready = prepared.rebuilt(send, self.build_request)
+            asked = ready.copy_for(send.number, send.within, AsyncBody, self.timeout)
+            reply = await self._transmit(ready, asked, send.within, stream, how)
+            return answered(reply, asked) if isinstance(reply, httpx2.Response) else reply
+
+        return attempt
+
+    async def _transmit(
+        self,
+        ready: Prepared,
+        asked: httpx2.Request,
+        seconds: float | None,
+        stream: bool,
+        how: How,
+    ) -> httpx2.Response | Reply:
+        response: httpx2.Response | None = None
+        ends = None if seconds is None else time.monotonic() + seconds
+        try:
+            with awithin(seconds):
+                response = await super().send(asked, stream=True, **how)
+                if stream and ready.hands_out(response):
+                    return answer(response, asked, None)
+                if not stream and response.status_code < 400:
+                    await response.aread()
+                    return response
+            left = deadline.left(ends, time.monotonic())
+            return answer(response, asked, await aread_refusal(response, left))
+        except httpx2.HTTPStatusError as error:
+            return refusal_of(error, asked)
+        except raised() as error:
+            return fault_of(error, asked, ready.body, response)
+        except TimeoutError:
+            if seconds is None:  # a hook's or a body's own, not the deadline's
+                raise
+            return out_of_time(asked, ready.body, response)
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio
+
+    await anyio.sleep(seconds)

@@ -1,0 +1,65 @@
+"""Is an answer what was promised: JSON that can be read, where it was JSON?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+
+from failwell import headers
+from failwell.contract import Contract
+from failwell.model import Request
+
+_NO_BODY = frozenset({204, 205, 304})
+_whole_json = msgspec.json.Decoder(msgspec.Raw)
+
+
+def is_kept(
+    contract: Contract,
+    request: Request,
+    status: int,
+    fields: Mapping[str, str],
+    body: bytes | None,
+) -> bool:
+    """Whether an answer below 400 is what was promised: JSON that can be read, where it was."""
+    expects = request.reads_json
+    if expects is False:
+        return True
+    promised = contract.reads_json if expects is None else expects
+    if not promised and body and body[:1] == b"{" and is_json(body):
+        return True  # whatever its label says; to look at that takes longer
+    media = headers.media_type(fields.get("content-type"))
+    if not promised and not headers.is_json(media):
+        return True
+    is_success = 200 <= status < 300
+    if not is_success or status in _NO_BODY or request.method == "HEAD":
+        return True
+    if promised and not headers.is_json(media):
+        return False
+    if body is None:
+        return True
+    return is_json(body) if body else not promised
+
+
+def expects_json(contract: Contract, request: Request) -> bool:
+    """Whether the caller was promised JSON, by the call itself or else by the contract."""
+    return contract.reads_json if request.reads_json is None else request.reads_json
+
+
+def is_json(body: bytes) -> bool:
+    """Whether the whole of it can be read as JSON."""
+    try:
+        _whole_json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return _is_lenient_json(body)
+    return True
+
+
+def _is_lenient_json(body: bytes) -> bool:
+    """Python's own reader takes UTF-16, a byte order mark and NaN; so do many users."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
