@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -13,6 +14,7 @@ import pytest
 
 import failwell
 from failwell import Code, Contract, explain
+from failwell.clients.seam import Account
 from failwell.dialects import Nested
 from failwell.errors import BY_KIND, FailwellError, RollbackError, Todo
 from failwell.model import Failure, Issue, Kind, Outcome
@@ -174,7 +176,62 @@ def test_others_exceptions_in_a_group() -> None:
     assert cause.kind is None
 
 
-def test_anything_else_is_refused() -> None:
-    """A plain exception has no facts: the refusal says what can be explained."""
-    with pytest.raises(TypeError, match="failwell's exceptions and groups, not ValueError"):
-        explain(ValueError("x"))
+def test_a_plain_exception_is_told_as_what_it_is() -> None:
+    """It has no facts, and the explanation says so; what is no exception is refused."""
+    told = explain(ValueError("x"))
+    assert (told.happened, told.retry, told.kind) == ("ValueError: x", "no", None)
+    with pytest.raises(TypeError, match="reads exceptions, not str"):
+        explain("x")  # type: ignore[arg-type]
+
+
+class SDKError(Exception):
+    """What an SDK makes of a failure; it may carry the answer."""
+
+    def __init__(self, response: Any = None) -> None:
+        super().__init__("it failed")
+        self.response = response
+
+
+def caused(cause: Exception, error: Exception, *, is_named: bool) -> Exception:
+    """The error, raised from the cause, or only while that was handled."""
+    try:
+        try:
+            raise cause
+        except Exception as first:
+            if is_named:
+                raise error from first
+            raise error  # noqa: B904
+    except Exception as second:
+        return second
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_sdks_own_exception_is_explained_by_what_led_to_it(is_named: bool) -> None:
+    """As its cause, or as the failure during whose handling the SDK raised its own."""
+    known = raised(422, "bad_shots")
+    assert explain(caused(known, SDKError(), is_named=is_named)) == explain(known)
+
+
+def test_an_sdks_own_exception_is_explained_by_the_answer_that_it_carries() -> None:
+    """The account that failwell's adapters put on it, for httpx and for requests."""
+    known = raised(422, "bad_shots")
+    account = Account(error=known)
+    over_httpx = SimpleNamespace(extensions={"failwell": account})
+    over_requests = SimpleNamespace(failwell=account)
+    assert explain(SDKError(over_httpx)) == explain(SDKError(over_requests)) == explain(known)
+    assert explain(SDKError(SimpleNamespace())).kind is None
+
+
+def test_a_mistake_in_a_handler_is_not_taken_for_the_failure_that_it_handled() -> None:
+    """A `KeyError` on the way is the program's own, unless it was raised from the failure."""
+    known = raised(422, "bad_shots")
+    assert explain(caused(known, KeyError("x"), is_named=False)).kind is None
+    assert explain(caused(known, KeyError("x"), is_named=True)) == explain(known)
+
+
+def test_what_happened_where_no_answer_is_told_of() -> None:
+    """A connection that broke gave no whole answer; a job that failed did answer, and so did we."""
+    lost = Failure(kind=Kind.CONNECTION, message="reset", api="lab")
+    failed = Failure(kind=Kind.INTERNAL, message="Job 7 failed: no light", api="lab")
+    assert explain(failwell.APIConnectionError(lost)).happened == "Lab gave no whole answer: reset"
+    assert explain(failwell.JobFailedError(failed)).happened == "Lab: Job 7 failed: no light"

@@ -84,13 +84,53 @@ def test_for_machines(told: Told) -> None:
 
 
 def test_a_body_alone(told: Told) -> None:
-    """A body needs its status said; a problem document says its own."""
-    assert "--status" in told.refusal(BODY)
+    """A problem document says its own status; any other may be told its status."""
     assert told.facts(BODY, "--status", "503", "--contract", "toolpath")["status"] == 503
     problem = {"type": "about:blank", "status": 404, "detail": "No such job"}
     facts = told.facts(json.dumps(problem))
     assert (facts["status"], facts["kind"]) == (404, "not_found")
     assert "No such job" in facts["happened"]
+
+
+def test_a_code_that_has_one_status(told: Told) -> None:
+    """A body alone is enough where the contract lists its code under one status."""
+    body = json.dumps({"error": {"code": "conflict", "message": "Not ready", "requestId": "r"}})
+    facts = told.facts(body, "--contract", "toolpath")
+    assert (facts["status"], facts["outcome"], facts["retry"]) == (409, "not_started", "no")
+
+
+def test_a_code_that_has_several_statuses(told: Told) -> None:
+    """Where a code stands for several statuses, a body alone is explained under each of them."""
+    words = told.words(BODY, "--contract", "toolpath")
+    assert "Toolpath answered internal_error (one of 422, 500, 503): The Engine is away" in words
+    effect = (
+        "Took effect?   422: It did not take effect: it was refused before anything was done.\n"
+        "               500: Nobody can tell from this answer whether it took effect.\n"
+        "               503: It did not take effect: what was begun was undone.\n"
+    )
+    assert effect in words
+    assert "503: Try again later; the same key is still good." in words
+    facts = told.facts(BODY, "--contract", "toolpath")
+    assert (facts["status"], facts["outcome"], facts["retry"]) == (None, "unknown", "settle")
+    assert (facts["code"], facts["request_id"]) == ("internal_error", "r7")
+
+
+def test_a_body_alone_of_an_undeclared_api(told: Told) -> None:
+    """Without status and contract its own sentence is told, and nothing is claimed beside it."""
+    words = told.words(json.dumps({"detail": "No such oven"}))
+    assert "The API answered (status not known): No such oven" in words
+    assert "Nobody can tell" in words
+    facts = told.facts(BODY)
+    assert set(facts) == FACTS
+    assert (facts["status"], facts["kind"], facts["retry"]) == (None, None, "settle")
+    assert "--status" in facts["advice"]
+    assert told.facts(BODY, "--method", "GET")["outcome"] is None
+
+
+@pytest.mark.parametrize("status", ["0", "42", "200", "399", "600"])
+def test_a_status_that_no_error_has(told: Told, status: str) -> None:
+    """A `--status` outside 400 to 599 is refused by its name."""
+    assert "use 400 to 599" in told.refusal(BODY, "--status", status)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])

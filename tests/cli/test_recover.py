@@ -125,3 +125,24 @@ def test_an_app_that_makes_no_sense_is_refused(
     status, said, trouble = recovered(folder, *more)
     assert (status, said, why in trouble) == (1, "", True)
     assert "Traceback" not in trouble
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--store", "sqlite:///typo.db"), "there is no file 'typo.db'"),
+        (("--store", "sqlite:///typo.db", "--forget", "order-1"), "there is no file 'typo.db'"),
+        (("--store", "memory:"), "memory: is gone with the process"),
+        (("--wait", "-1"), "--wait -1: it must be 0 seconds or more"),
+    ],
+)
+def test_a_store_that_is_not_there_is_not_taken_for_one_in_order(
+    folder: Path, more: tuple[str, ...], why: str
+) -> None:
+    """Nor made: the next look would find it, and it empty."""
+    command = [sys.executable, "-m", "failwell", "recover", "--app", "engine", *more]
+    if "--store" not in more:
+        command += ["--store", "sqlite:///tx.db"]
+    done = subprocess.run(command, cwd=folder, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, why in done.stderr) == (1, "", True)
+    assert not list(folder.glob("*.db"))

@@ -68,9 +68,18 @@ def test_a_run_is_listed_and_ended(tmp_path: Path, url: str) -> None:
     assert runs(tmp_path, "list")[:2] == (0, "no run is open\n")
 
 
-def test_a_run_that_is_not_there(tmp_path: Path) -> None:
+def test_a_run_that_is_not_there(tmp_path: Path, url: str) -> None:
     """One line on standard error, and 1."""
     status, said, trouble = runs(tmp_path, "end", "nothing")
     assert (status, said) == (1, "")
     assert "there is no run 'nothing' here" in trouble
     assert len(trouble.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("list",), ("end", "pricing")])
+def test_a_store_that_is_not_there_has_no_runs(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A mistyped name is told, and makes no file."""
+    status, said, trouble = runs(tmp_path, *words)
+    assert (status, said) == (1, "")
+    assert "there is no file 'run.db'" in trouble
+    assert list(tmp_path.iterdir()) == []

@@ -215,7 +215,8 @@ def test_claiming(
 def test_only_the_holder_may_go_on(before: Record | None, holds: bool) -> None:
     """Who no longer holds the key renews, completes and releases nothing."""
     renewed = Renew(token="t", lease=30.0)(before, 120.0)
-    completed = Complete(token="t", answer=ANSWER, retention=DAY)(before, 120.0)
+    failed = Stored(status=500, headers=(), body=b"")
+    completed = Complete(token="t", answer=failed, retention=DAY)(before, 120.0)
     released = Release(token="t")(before, 120.0)
     assert [renewed.answer, completed.answer, released.answer] == [holds] * 3
     if not holds:
@@ -229,6 +230,22 @@ def test_a_holder_renews_completes_and_releases() -> None:
     completed = Complete(token="t", answer=ANSWER, retention=DAY)(running(), 120.0)
     assert completed == Step(DONE, True, DAY)
     assert Release(token="t")(running(), 120.0).record is None
+
+
+@pytest.mark.parametrize(
+    ("told", "is_kept"),
+    [
+        (Stored(status=201, headers=(("location", "/1"),), body=b'{"id": 1}'), True),
+        (Stored(status=200, headers=(), body=b"", whole=False), False),
+        (Stored(status=500, headers=(), body=b"{}"), False),
+    ],
+)
+def test_what_was_committed_gives_way_to_what_was_told(told: Stored, is_kept: bool) -> None:
+    """The success that the holder gave after its commit is what is replayed, to the byte; not a
+    stream that was not kept, nor a failure."""
+    step = Complete(token="t", answer=told, retention=DAY)(DONE, 120.0)
+    assert (step.answer, step.ttl) == (is_kept, DAY if is_kept else None)
+    assert step.record == (running(answer=told) if is_kept else DONE)
 
 
 def test_to_claim_twice_is_to_claim_once() -> None:

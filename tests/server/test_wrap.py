@@ -27,6 +27,7 @@ from starlette.routing import Mount, Route
 
 import failwell
 from failwell.contract import Contract
+from failwell.dialects.nested import Nested
 from failwell.dialects.problem import Problem
 from failwell.errors import RateLimitError
 from failwell.model import Attempt, Failure, Kind, Outcome
@@ -700,3 +701,16 @@ def test_fastapis_validation_gives_no_submitted_value_away(
     assert response.status_code == 422
     assert error_of(response)["code"] == "unprocessable"
     assert "hunter2" not in response.text
+
+
+def test_json_without_a_sentence_is_kept_beside_one() -> None:
+    """What an app says in JSON of its own is no sentence: it goes where details go."""
+
+    async def clash(request: Request) -> Response:
+        return JSONResponse({"mine": 1}, 409)
+
+    app = Starlette(routes=[Route("/", clash, methods=["POST"])])
+    contract = Contract(name="shop", dialect=Nested(details="details"))
+    with running(wrap(app, contract)) as url, httpx2.Client(trust_env=False) as client:
+        said = client.post(url).json()["error"]
+    assert (said["details"], said["message"]) == ({"mine": 1}, "conflict")

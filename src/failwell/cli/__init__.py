@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 
 def main() -> None:
@@ -10,6 +11,14 @@ def main() -> None:
     try:
         from failwell.cli.app import app
     except ModuleNotFoundError as error:
-        print(f"failwell's command line needs {error.name}: pip install 'failwell[sandbox]'")
-        sys.exit(2)
-    app()
+        _end(error, extra="cli")
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        _end(error, extra="sandbox")
+
+
+def _end(error: ModuleNotFoundError, *, extra: str) -> NoReturn:
+    if error.name is None or error.name.partition(".")[0] == "failwell":
+        raise error
+    sys.exit(f"failwell: {error.name} is missing here: pip install 'failwell[{extra}]'")

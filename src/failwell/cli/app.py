@@ -1,4 +1,4 @@
-"""The verbs and their arguments."""
+"""The verbs and their arguments. Those that need the sandbox import it themselves."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from cyclopts import Parameter
 
 from failwell import __version__
 from failwell.actions import StoreError
-from failwell.cli import demo as demo_verb
 from failwell.cli import docs as docs_verb
 from failwell.cli import explain as explain_verb
 from failwell.cli import recover as recover_verb
 from failwell.cli import render
 from failwell.cli import runs as runs_verb
-from failwell.cli import sandbox as sandbox_verb
 from failwell.cli import trace as trace_verb
 from failwell.cli import wait as wait_verb
 from failwell.errors import FailwellError
@@ -49,8 +47,10 @@ def sandbox(
     seed
         Makes faults that come by chance repeat.
     store
-        The URL of the store for quotas and idempotency records; in memory if left out.
+        The URL of the store for quotas and idempotency records; in a temporary file if left out.
     """
+    from failwell.cli import sandbox as sandbox_verb
+
     try:
         sandbox_verb.serve(
             port=port, only=tuple(only or ()), seed=seed, store=store, ready=render.ready
@@ -123,6 +123,8 @@ def demo(
     picture
         Also draw the end of the run into this SVG file.
     """
+    from failwell.cli import demo as demo_verb
+
     try:
         told = demo_verb.run(
             faults=faults, only=tuple(only or ()), files=files, seed=seed, plain=plain

@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 from failwell.cli import render
-from failwell.sandbox import demo
 from failwell.sandbox.demo import Report, Weather
 from failwell.sandbox.demo.lines import lines
 from failwell.sandbox.demo.page import page
+from failwell.sandbox.demo.run import run as work_through
 
 
 def run(
@@ -19,7 +19,7 @@ def run(
     to do."""
     work = lines(only, files)
     with render.watching(plain=plain) as watch:
-        return asyncio.run(demo.run(work, weather=faults, seed=seed, watch=watch))
+        return asyncio.run(work_through(work, weather=faults, seed=seed, watch=watch))
 
 
 def write_page(report: Report, path: Path) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from failwell.cli import contracts
+from failwell.cli.answer import Answer, parse
+from failwell.contract import Contract
 from failwell.explanation import Explanation
 from failwell.explanation import explain as explained
-from failwell.model import Headers, Request, Response
+from failwell.model import Outcome, Request, Response
 from failwell.policy import evidence
 
-_STATUS_LINE = re.compile(rb"\s*HTTP/[0-9.]+ +([0-9]{3})\b[^\r\n]*(?:\r?\n|\Z)")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)(?:\r?\n|\Z)")
-_BLANK = re.compile(rb"\r?\n")
+_SAY_IT = "say which status it had with --status"
 
 
 def read(file: Path | None) -> bytes:
@@ -22,52 +23,70 @@ def read(file: Path | None) -> bytes:
     return sys.stdin.buffer.read() if file is None else file.read_bytes()
 
 
-def explain(answer: bytes, *, contract: str, method: str, status: int | None) -> Explanation:
-    """What the answer means. Raises `ValueError` where its status is not to be found, is below
-    400, or the contract is not known."""
-    response = parse(answer, status)
-    promise = contracts.find(contract)
+def explain(text: bytes, *, contract: str, method: str, status: int | None) -> Explanation:
+    """What the answer means. Without its status, what its code means, under each status that the
+    contract lists for that.
+
+    Raises `ValueError` where it is no error answer: its status is below 400, or it is not JSON
+    and has none; and where the contract is not known or the status cannot be.
+    """
+    if status is not None and not 400 <= status <= 599:
+        raise ValueError(f"--status {status} is no error's: use 400 to 599")
+    promise, answer = contracts.find(contract), parse(text)
+    statuses = [status] if status else answer.statuses(promise)
+    if not statuses:
+        return _without_status(promise, method, answer)
+    each = [_under(promise, method, answer.under(status)) for status in statuses]
+    return each[0] if len(each) == 1 else _any_of(each)
+
+
+def _under(contract: Contract, method: str, response: Response) -> Explanation:
     request = Request(method=method.upper(), url="", reads_json=True)
-    verdict = evidence.judge(promise, request, response)
+    verdict = evidence.judge(contract, request, response)
     if verdict is None:
         raise ValueError(f"this answer is a success ({response.status}): nothing failed")
-    return explained(promise.error(verdict.failure))
+    return explained(contract.error(verdict.failure))
 
 
-def parse(answer: bytes, status: int | None) -> Response:
-    """The answer, with its status line and header fields where it has them; the last one where
-    there are several (100, a proxy's, a redirect's)."""
-    fields: dict[str, str] = {}
-    said: int | None = None
-    body = answer.strip()
-    while line := _STATUS_LINE.match(answer):
-        said = int(line[1])
-        fields, body = _fields(answer[line.end() :], are_told=True)
-        answer = body
-    if said is None:
-        fields, body = _fields(body, are_told=False)
-    found = status or said or _status_in(body)
-    if found is None:
-        raise ValueError("the answer has no status line: say which status it had with --status")
-    if body[:1] in b"{[" and "content-type" not in {name.lower() for name in fields}:
-        fields["content-type"] = "application/json"
-    return Response(status=found, headers=Headers(fields), body=body)
+def _without_status(contract: Contract, method: str, answer: Answer) -> Explanation:
+    if not answer.is_json:
+        raise ValueError(f"the answer has no status line: {_SAY_IT}")
+    told = _under(contract, method, answer.under(500))
+    return replace(
+        told,
+        happened=told.happened.replace("(500)", "(status not known)", 1),
+        retry="settle" if told.outcome else "no",
+        when=f"That depends on its status: {_SAY_IT}.",
+        advice=f"{_SAY_IT.capitalize()}, to learn more.",
+        status=None,
+        kind=None,
+    )
 
 
-def _fields(text: bytes, *, are_told: bool) -> tuple[dict[str, str], bytes]:
-    """The header fields that the text begins with, and what comes after their blank line. Where
-    no status line told of them and no blank line ends them, it is a body with colons in it."""
-    fields: dict[str, str] = {}
-    rest = text
-    while field := _FIELD.match(rest):
-        fields[field[1].decode()] = field[2].decode("latin-1").strip()
-        rest = rest[field.end() :]
-    blank = _BLANK.match(rest)
-    if blank is None and not are_told:
-        return {}, text
-    return fields, rest[blank.end() if blank else 0 :]
+def _any_of(each: list[Explanation]) -> Explanation:
+    """What they have in common, and where they differ, each by its status; the facts are those of
+    the one that asks for the most care."""
+    first = each[0]
+    statuses = ", ".join(str(told.status) for told in each)
+    outcomes = {told.outcome for told in each}
+    return replace(
+        min(each, key=lambda told: _CARE.index(told.retry)),
+        happened=first.happened.replace(f"({first.status})", f"(one of {statuses})", 1),
+        effect=_told(each, "effect"),
+        charge=_told(each, "charge"),
+        when=_told(each, "when"),
+        advice=_told(each, "advice"),
+        outcome=first.outcome if len(outcomes) == 1 else Outcome.UNKNOWN,
+        status=None,
+        kind=None,
+    )
 
 
-def _status_in(body: bytes) -> int | None:
-    found = re.search(rb'"(?:status|statusCode|status_code)"\s*:\s*([45][0-9]{2})\b', body)
-    return int(found[1]) if found else None
+_CARE = ("settle", "no", "yes")
+
+
+def _told(each: list[Explanation], question: str) -> str:
+    answers: list[str] = [getattr(told, question) for told in each]
+    if len(set(answers)) == 1:
+        return answers[0]
+    return "\n".join(f"{told.status}: {said}" for told, said in zip(each, answers, strict=True))

@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from failwell.cli.kept import opened
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.transactions import recovery as work
 from failwell.transactions.recovery import Recovery
@@ -23,13 +24,15 @@ def recover(*, apps: Sequence[str], store: str, wait: float) -> list[Recovery]:
     clients = [_client(app) for app in apps]
     client = next((found for found in clients if found is not None), None)
     modules = [app.partition(":")[0] for app in apps]
-    return work.recover(store, modules, client=client, wait=wait)
+    if wait < 0:
+        raise ValueError(f"--wait {wait:g}: it must be 0 seconds or more")
+    return work.recover(opened(store), modules, client=client, wait=wait)
 
 
 def forget(name: str, *, store: str) -> Recovery:
     """Take a transaction off the books whose to-do list is done. Raises `LookupError` where there
     is no such transaction."""
-    if not work.forget(store, name):
+    if not work.forget(opened(store), name):
         raise LookupError(f"no transaction {name!r} has an open to-do list here")
     return Recovery(name=name, end="rolled_back")
 

@@ -55,7 +55,8 @@ def explanation(told: Explanation, *, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     for title, text in told.rows().items():
-        console.print(Text(f"{title:<15}", style="bold"), Text(_harmless(text)), sep="")
+        lines = _harmless(text).replace("\n", "\n" + " " * 15)
+        console.print(Text(f"{title:<15}", style="bold"), Text(lines), sep="")
 
 
 def _harmless(text: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from failwell import stores
+from failwell.cli.kept import opened
 from failwell.clients import runs as work
 from failwell.flows.runs import Summary
 
 
 def listed(*, store: str) -> list[Summary]:
     """Every run in the store that has not ended. Raises `ValueError` for a URL that names no
-    store, `StoreError` where it cannot be used."""
-    return work.listed(stores.open(store))
+    store that is there, `StoreError` where it cannot be used."""
+    return work.listed(opened(store))
 
 
 def end(name: str, *, store: str, force: bool) -> Summary:
@@ -19,7 +19,7 @@ def end(name: str, *, store: str, force: bool) -> Summary:
     Raises `LookupError` where there is no such run, `RunError` where the end of a write is not
     known, unless `force` says to forget it.
     """
-    ended = work.end(stores.open(store), name, force=force)
+    ended = work.end(opened(store), name, force=force)
     if ended is None:
         raise LookupError(f"there is no run {name!r} here")
     return ended

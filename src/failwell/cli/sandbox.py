@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import tempfile
 from collections.abc import Callable
 
 from failwell import stores
@@ -21,23 +22,24 @@ def serve(
     ready: Callable[[str], None],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; `ready` is told the URL. `store` is the URL of where quotas
-    and idempotency records live; without it each system has a memory of its own.
+    and idempotency records live; without it they live in a file, which goes with the sandbox.
 
     Raises `ValueError` for a system that is not known, a port that there is not or a URL of no
     store, `StoreError` where that cannot be opened, `OSError` where the port is taken.
     """
     if not 0 <= port <= 65535:
         raise ValueError(f"there is no port {port}: use 1 to 65535, or 0 for any free one")
-    kept = None if store is None else stores.open(store)
-    server = Server(app.application(app.services(only, store=kept), seed=seed), port=port)
+    with tempfile.TemporaryDirectory(prefix="failwell-records-") as folder:
+        kept = stores.open(store or f"sqlite:///{folder}/records.db")
+        server = Server(app.application(app.services(only, store=kept), seed=seed), port=port)
 
-    def stop(_: int, __: object) -> None:
-        server.stop()
+        def stop(_: int, __: object) -> None:
+            server.stop()
 
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(server.serve(ready))
-    except OSError as error:
-        reason = error.strerror or error
-        raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(server.serve(ready))
+        except OSError as error:
+            reason = error.strerror or error
+            raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error

@@ -8,9 +8,9 @@ from typing import TypeVar, cast
 import msgspec
 
 from failwell import redaction
-from failwell.errors import FailwellError, RollbackError
+from failwell.errors import RollbackError
 from failwell.explanation.record import Explanation, Retry
-from failwell.explanation.single import WHEN, of_error
+from failwell.explanation.single import WHEN, of_any
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def _by_cause(errors: Iterable[Exception], fields: Mapping[str, str]) -> list[Ex
     """One explanation of each cause, that of its first error, the most frequent cause first."""
     causes: dict[object, Explanation] = {}
     for error in errors:
-        told = of_error(error, fields) if isinstance(error, FailwellError) else _of_other(error)
+        told = of_any(error, fields)
         cause = (
             told.api,
             told.status,
@@ -66,18 +66,6 @@ def _by_cause(errors: Iterable[Exception], fields: Mapping[str, str]) -> list[Ex
         first = causes.setdefault(cause, msgspec.structs.replace(told, times=0))
         causes[cause] = msgspec.structs.replace(first, times=first.times + 1)
     return sorted(causes.values(), key=lambda cause: -cause.times)
-
-
-def _of_other(error: Exception) -> Explanation:
-    return Explanation(
-        happened=f"{type(error).__name__}: {redaction.text(str(error))}",
-        effect="This exception does not say.",
-        charge="This exception does not say.",
-        retry="no",
-        when="Not before you know what raised it.",
-        advice="It is not an API's failure: look at its traceback.",
-        ask="",
-    )
 
 
 def _same(values: Iterable[T]) -> T | None:

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from failwell import redaction
 from failwell.contract import TRANSIENT
-from failwell.errors import FailwellError
+from failwell.errors import APIConnectionError, FailwellError
+from failwell.explanation.found import failure_in
 from failwell.explanation.record import Explanation, Retry, Trouble
 from failwell.model import Issue, Kind, Outcome
+from failwell.narrative import spell_seconds
+
+
+def of_any(error: BaseException, fields: Mapping[str, str]) -> Explanation:
+    """What the exception means, whosever it is."""
+    known = failure_in(error)
+    return _of_other(error) if known is None else of_error(known, fields)
+
+
+def _of_other(error: BaseException) -> Explanation:
+    return Explanation(
+        happened=f"{type(error).__name__}: {redaction.text(str(error))}",
+        effect="This exception does not say.",
+        charge="This exception does not say.",
+        retry="no",
+        when="Not before you know what raised it.",
+        advice="failwell has no account of it here: look at its traceback, and at the log.",
+        ask="",
+    )
 
 
 def of_error(error: FailwellError, fields: Mapping[str, str]) -> Explanation:
@@ -50,8 +71,10 @@ def _happened(error: FailwellError) -> str:
     name = who[:1].upper() + who[1:]
     status = f" ({error.status_code})" if error.status_code else ""
     code = f" {error.code}" if error.code else ""
-    if error.status_code is None:
+    if isinstance(error, APIConnectionError) and error.status_code is None:
         return f"{name} gave no whole answer: {error.message}"
+    if error.status_code is None:
+        return f"{name}: {error.message}"
     return f"{name} answered{code}{status}: {error.message}"
 
 
@@ -81,7 +104,7 @@ def _may_pass(error: FailwellError) -> bool:
 
 def _when(error: FailwellError, retry: Retry) -> str:
     if retry == "yes" and error.retry_after is not None:
-        return f"Yes, in {error.retry_after:g} seconds."
+        return f"Yes, in {spell_seconds(error.retry_after)}."
     return WHEN[retry]
 
 

@@ -36,7 +36,7 @@ def why_not_again(contract: Contract, sent: Sent, today: float) -> str | None:
         if age >= contract.idempotency.retention:
             kept = contract.idempotency.retention / 3600
             return f"The key is older than the {kept:g} h that {contract.name} keeps keys."
-    elif sent.method not in contract.idempotent:
+    elif not contract.repeats(sent.method, sent.url):
         return f"{contract.name} gives no way to ask after a write without a key it honours."
     elif age >= REPEATED_WITHIN:
         return f"A {sent.method} that old might undo what somebody has done since: read it instead."
@@ -182,7 +182,11 @@ class Renew(msgspec.Struct, frozen=True, kw_only=True):
 
 class Complete(msgspec.Struct, frozen=True, kw_only=True):
     """Keep the answer for replays; answers False where the key is no longer held, so that a late
-    holder overwrites nothing."""
+    holder overwrites nothing.
+
+    An answer that the holder had committed with its effects gives way to the success that it then
+    gave, so that a replay equals that to the byte; a failure afterwards does not change it.
+    """
 
     token: str
     answer: Stored
@@ -193,9 +197,11 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
         return Record
 
     def __call__(self, record: Record | None, now: float) -> Step[Record, bool]:
-        if not _holds(record, self.token):
+        if record is None or record.token != self.token:
             return Step(record, False)
-        assert record is not None
+        is_success = self.answer.whole and self.answer.status < 400
+        if record.answer is not None and not is_success:
+            return Step(record, False)
         return Step(msgspec.structs.replace(record, answer=self.answer), True, self.retention)
 
 

@@ -68,6 +68,8 @@ def wrap(app: App, contract: Contract, *, journal: Journal | None = None) -> App
 class _Answering:
     """The answer of one request, held back only where it may have to be written anew."""
 
+    __slots__ = ("_body", "_ended", "_exchange", "_fields", "_held", "_send", "_started")
+
     def __init__(self, exchange: Exchange, send: SendMessage) -> None:
         self._exchange = exchange
         self._send = send

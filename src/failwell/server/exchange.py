@@ -17,10 +17,11 @@ import msgspec
 from failwell import redaction
 from failwell.contract import Contract
 from failwell.dialects import generic
+from failwell.dialects.generic import GENERIC
 from failwell.errors import FailwellError
-from failwell.headers import OUTCOME, dump_retry_after, media_type
+from failwell.headers import OUTCOME, dump_retry_after, is_json, media_type
 from failwell.ids import minted
-from failwell.model import Failure, Headers, Outcome, Response
+from failwell.model import Failure, Headers, Outcome, Response, read_json
 from failwell.policy.disclosure import failure_of, foreign, proves, stands_for
 from failwell.server.context import RequestContext, lines, raw_name
 from failwell.server.types import Fields
@@ -81,9 +82,11 @@ class Exchange:
             return self._answer(status, fields, body, proven)
         if raised is not None and stands_for(self._contract, status, raised):
             return self.of_exception(raised, fields)
-        failure = foreign(self._contract, status, _sentence(response))
+        said, beside = _said(response)
+        failure = foreign(self._contract, status, said)
         proven = proves(self._contract, response, None)
-        return self._rendered(msgspec.structs.replace(failure, outcome=proven), fields)
+        failure = msgspec.structs.replace(failure, outcome=proven, details_json=beside)
+        return self._rendered(failure, fields)
 
     def of_exception(self, error: Exception, fields: Fields) -> Answer:
         """The answer for an exception of the app, with the header fields it had set already."""
@@ -138,14 +141,17 @@ class Exchange:
         self._write_down(failure, error)
         rendered = self._contract.dialect.render(failure)
         fields = [pair for pair in fields if pair[0].lower() not in _REPLACED]
-        fields += [(k.encode(), v.encode()) for k, v in rendered.headers.items()]
+        fields += [(raw_name(k), v.encode()) for k, v in rendered.headers.items()]
         if failure.retry_after is not None:
             fields.append((b"retry-after", dump_retry_after(failure.retry_after).encode()))
-        return self._answer(rendered.status, fields, rendered.body or b"", outcome)
+        return self._whole(rendered.status, fields, rendered.body or b"", outcome)
 
-    def _answer(self, status: int, fields: Fields, body: bytes, outcome: Outcome | None) -> Answer:
-        said = self._outcome(outcome)
+    def _answer(self, status: int, fields: Fields, body: bytes, proven: Outcome | None) -> Answer:
         fields = [pair for pair in fields if pair[0].lower() != b"content-length"]
+        return self._whole(status, fields, body, self._outcome(proven))
+
+    def _whole(self, status: int, fields: Fields, body: bytes, said: Outcome | None) -> Answer:
+        """The answer with the length of its body, and what is said of the outcome."""
         fields.append((b"content-length", str(len(body)).encode()))
         if said is not None and not any(name.lower() == raw_name(OUTCOME) for name, _ in fields):
             fields.append((OUTCOME.encode(), said.value.encode()))
@@ -188,14 +194,20 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _PLAIN = {404: "No such route", 405: "This route does not take this method"}
 
 
-def _sentence(response: Response) -> str:
-    """What an error that is not in the envelope says; nothing for a 5xx, which may hold its cause,
-    or for a page, which is for people; better words for one that only names its status."""
-    is_page = media_type(response.headers.get("content-type")) == "text/html"
-    said = "" if is_page or response.status >= 500 else generic.read(response).message
-    if said in (_REASONS.get(response.status), f"HTTP {response.status}"):
-        said = ""
-    return said or _PLAIN.get(response.status, "")
+def _said(response: Response) -> tuple[str, bytes]:
+    """What an error that is not in the envelope says: its sentence, and what is JSON without one.
+    Nothing of a 5xx, which may hold its cause, or of a page, which is for people; better words for
+    one that only names its status."""
+    plain = _PLAIN.get(response.status, "")
+    media = media_type(response.headers.get("content-type"))
+    if media == "text/html" or response.status >= 500:
+        return plain, b""
+    if is_json(media) and GENERIC.dialect.parse(response) is None:
+        value = read_json(response.body or b"")
+        return plain, (response.body or b"") if isinstance(value, (dict, list)) else b""
+    said = generic.read(response).message
+    is_status = said in (_REASONS.get(response.status), f"HTTP {response.status}")
+    return plain if is_status else said or plain, b""
 
 
 def request_id(contract: Contract, fields: Fields) -> str:

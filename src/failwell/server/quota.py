@@ -19,6 +19,7 @@ from failwell.headers import (
     dump_rate_limit_reset,
 )
 from failwell.model import Outcome
+from failwell.narrative import spell_seconds
 from failwell.policy.quota import Admission, Spend, Window
 from failwell.server import context
 from failwell.server.kept import close_of, closing, kept
@@ -69,9 +70,10 @@ class Quota:
             request.headers |= rate_limit_headers(admission, time.time())
         if not admission.admitted:
             tightest = admission.tightest.window
+            said = "1 request" if tightest.limit == 1 else f"{tightest.limit} requests"
             raise self._contract.refusal(
                 self._contract.of_status(429),
-                message=f"More than {tightest.limit} requests in {tightest.seconds:g} seconds",
+                message=f"More than {said} in {spell_seconds(tightest.seconds)}",
                 retry_after=admission.retry_after,
             )
 

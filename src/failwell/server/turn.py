@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Unpack, cast
 
 from failwell.actions import Store
@@ -65,7 +65,7 @@ class Turn:
     """One keyed write. `served` is the answer to give where there is nothing to run.
 
     Else run the handler inside `running()`, and say how that ended: `done` or `failed`. The key is
-    held until then.
+    held from the one to the other.
     """
 
     def __init__(
@@ -79,9 +79,23 @@ class Turn:
         self._beat = beat
         self.served = flow.result
 
-    def running(self) -> AbstractContextManager[None]:
-        """What its handler runs inside of."""
-        return writing(self._write)
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """What its handler runs inside of, or the next piece of its answer.
+
+        Where it is cancelled, or its worker told to go, nobody will say how it ended: the lease
+        runs out.
+        """
+        if self._beat is not None:
+            self._beat.start()
+        try:
+            with writing(self._write):
+                yield
+        except Exception:
+            raise
+        except BaseException:
+            self._stop()
+            raise
 
     def done(self, status: int, fields: Pairs, body: bytes | None) -> Served:
         """The handler has answered; `body` is None where it cannot be kept. What to give."""
@@ -119,7 +133,13 @@ class _Heartbeat:
         self._store = store
         self._outage = outage
         self._over = threading.Event()
-        threading.Thread(target=self._run, daemon=True, name="failwell-lease").start()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Renew from now on; to start twice is to start once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True, name="failwell-lease")
+            self._thread.start()
 
     def stop(self) -> None:
         """Let the lease run out."""

@@ -467,11 +467,12 @@ def test_thirty_megabytes_that_compress_are_sent(toolpath: Any, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "identifier",
-    ["", "../parts", "part0001/x", "a b", "part0001?x=1", "%2e%2e", "part\n", "p\u00e4"],
+    ["", "../parts", "part0001/x", "a b", "part0001?x=1", "%2e%2e", "part\n", "p\u00e4", None, 7],
 )
 @pytest.mark.usefixtures("untouched")
-def test_an_id_that_is_none(toolpath: Any, identifier: str) -> None:
-    """An id with a slash, or anything else that would change the path, is refused here."""
+def test_an_id_that_is_none(toolpath: Any, identifier: Any) -> None:
+    """What is no string, or has a slash or anything else that would change the path, is refused
+    here."""
     for call in (
         toolpath.parts.get,
         toolpath.parts.wait,
@@ -482,6 +483,21 @@ def test_an_id_that_is_none(toolpath: Any, identifier: str) -> None:
     ):
         with pytest.raises(InvalidRequestError, match="is not an id"):
             call(identifier)
+
+
+@pytest.mark.parametrize("step", [None, 7, ["ISO-10303-21;"], bytearray(b"ISO-10303-21;")])
+@pytest.mark.usefixtures("untouched")
+def test_a_file_of_a_wrong_type(toolpath: Any, step: Any) -> None:
+    """What is no path, text or bytes is refused by the name of its type."""
+    with pytest.raises(InvalidRequestError, match=f"given as {type(step).__name__}"):
+        toolpath.parts.create(step)
+
+
+@pytest.mark.usefixtures("untouched")
+def test_timings_that_there_are_not(toolpath: Any) -> None:
+    """Timings other than fast and refined are refused here, with those that there are."""
+    with pytest.raises(InvalidRequestError, match="'slow': use fast or refined"):
+        toolpath.estimates.get("prog0001", timings="slow")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "a,b", "schlüssel", "two words", "line\nbreak"])

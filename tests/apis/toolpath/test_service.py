@@ -284,6 +284,18 @@ def test_a_part_with_a_wrong_field(town: Any, change: dict[str, Any], named: str
     assert town.created == before
 
 
+def test_what_would_be_right_is_said(town: Any) -> None:
+    """4: the message names the values that a field takes, and an empty body is called one."""
+
+    def said(**body: Any) -> str:
+        return error_of(town.call("POST", "/parts", **body), 400, "invalid_request")
+
+    assert said(json=GOOD | {"units": "cm"}).endswith("; use mm or in")
+    zipped = said(json=GOOD | {"stepFileCompression": "zip"})
+    assert zipped.endswith("; use gzip+base64, or leave it out")
+    assert "it is empty" in said(content=b" ")
+
+
 @pytest.mark.parametrize(
     "step_file",
     [

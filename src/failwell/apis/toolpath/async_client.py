@@ -97,5 +97,5 @@ class AsyncEstimates(_AsyncResource):
         self, program: str | Program, *, timings: Timings = "fast", timeout: float = 300.0
     ) -> Estimate:
         """The estimate: see `Estimates.get`."""
-        job = operations.ESTIMATES[timings]
+        job = operations.estimate_job(timings)
         return operations.estimate_of(await self._wait(program, job, timeout))

@@ -36,14 +36,21 @@ class NewProgram(msgspec.Struct, rename="camel"):
     cut_config_id: str | None = None
 
 
+_WANTED = {
+    "`$.units`": "; use mm or in",
+    "`$.stepFileCompression`": "; use gzip+base64, or leave it out",
+}
+
+
 def decoded(body: bytes, cls: type[T]) -> T:
     """The body as `cls`. Raises Toolpath's own `invalid_request`, which says what is wrong."""
     try:
         return msgspec.json.decode(body, type=cls)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TOOLPATH.fail(
-            "invalid_request", 400, message=f"The body is not right: {error}"
-        ) from None
+        said = str(error) if body.strip() else "it is empty, and no JSON object"
+        wanted = next((words for path, words in _WANTED.items() if path in said), "")
+        message = f"The body is not right: {said}{wanted}"
+        raise TOOLPATH.fail("invalid_request", 400, message=message) from None
 
 
 def step_text(new: NewPart) -> str:

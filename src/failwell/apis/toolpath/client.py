@@ -122,5 +122,5 @@ class Estimates(_Resource):
 
         Raises `UnprocessableError` where the program failed, `JobTimeoutError` when time is up.
         """
-        job = operations.ESTIMATES[timings]
+        job = operations.estimate_job(timings)
         return operations.estimate_of(self._wait(program, job, timeout))

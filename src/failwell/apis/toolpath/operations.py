@@ -205,7 +205,15 @@ def _data(response: httpx2.Response, cls: type[T]) -> T:
 
 def id_of(record: str | Part | Program) -> str:
     """The id. Raises `InvalidRequestError` for what is none."""
-    identifier = record if isinstance(record, str) else record.id
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", identifier):
+    identifier: Any = record.id if isinstance(record, (Part, Program)) else record
+    if not isinstance(identifier, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", identifier):
         raise InvalidRequestError.of(f"{identifier!r} is not an id: letters, digits, - and _ only")
     return identifier
+
+
+def estimate_job(timings: Timings) -> Job:
+    """The wait for such an estimate. Raises `InvalidRequestError` where there is none."""
+    job = ESTIMATES.get(timings)
+    if job is None:
+        raise InvalidRequestError.of(f"timings is {timings!r}: use {' or '.join(ESTIMATES)}")
+    return job

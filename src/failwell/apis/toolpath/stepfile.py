@@ -14,21 +14,32 @@ _BEGINS = re.compile(r"ISO-10303-21\s*;")
 
 def read(step: StepFile) -> tuple[str, str | None]:
     """The STEP text, and the name of its file. Raises `InvalidRequestError` for what is none."""
-    source = None
+    content, source = _given(step)
+    text = _decoded(content, source) if isinstance(content, bytes) else content
+    why = _why_not(text)
+    if why is not None:
+        raise InvalidRequestError.of(f"{named(source)} {why}")
+    return text, source
+
+
+def _given(step: StepFile) -> tuple[str | bytes, str | None]:
     if isinstance(step, Path) or (isinstance(step, str) and not _is_text(step)):
         path = Path(step)
-        source = path.name
-        step = _content(path)
-    if isinstance(step, bytes):
-        step = _decoded(step, source)
-    assert isinstance(step, str)
-    if not step.strip():
-        raise InvalidRequestError.of(f"{named(source)} is empty")
-    if not _BEGINS.search(step[:4096]):
-        raise InvalidRequestError.of(
-            f"{named(source)} is not a STEP file: it does not begin with ISO-10303-21;"
-        )
-    return step, source
+        return _content(path), path.name
+    if isinstance(step, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return step, None
+    given = type(step).__name__
+    raise InvalidRequestError.of(
+        f"The STEP file is given as {given}: give its path, its text or its bytes"
+    )
+
+
+def _why_not(text: str) -> str | None:
+    if not text.strip():
+        return "is empty"
+    if not _BEGINS.search(text[:4096]):
+        return "is not a STEP file: it does not begin with ISO-10303-21;"
+    return None
 
 
 def _is_text(step: str) -> bool:
