@@ -51,6 +51,18 @@ def unreadable(
     )
 
 
+_spelled = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
+
+
+def spelled(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
+    """The members of a JSON object, each as it is spelled, and none for null; None for all that is
+    neither."""
+    try:
+        return _spelled.decode(text) or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def members(body: bytes | None) -> dict[str, Any]:
     """The members of a JSON object; none where the body is no such thing."""
     decoded = read_json(body or b"")

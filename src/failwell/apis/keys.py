@@ -23,6 +23,9 @@ def api_key(given: str | None, variables: Sequence[str], advice: str) -> str:
 def sendable(credential: str, what: str = "API key") -> str:
     """The credential. Raises `InvalidRequestError` for one that a header field cannot carry; it is
     not shown."""
+    # A caller's variable, which may be anything.
+    if not isinstance(credential, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError.of(f"The {what} is a {type(credential).__name__}: give a string")
     if not credential.isascii() or not credential.isprintable() or " " in credential:
         raise InvalidRequestError.of(f"The {what} holds characters that no {what} has")
     return credential

@@ -130,6 +130,12 @@ def test_a_key_that_is_none(key: str) -> None:
     assert key not in str(caught.value)
 
 
+def test_a_key_that_is_no_text() -> None:
+    """It is refused in words, too."""
+    with pytest.raises(InvalidRequestError, match="API key is a int: give a string"):
+        IonQClient(api_key=3)  # type: ignore[arg-type]
+
+
 def test_a_key_from_the_environment(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`IONQ_API_KEY`; an argument goes before it."""
     monkeypatch.setenv("IONQ_API_KEY", cloud.keys["key"])
@@ -277,8 +283,8 @@ def test_usage(ionq: Face) -> None:
 # --- What is refused here -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("uuid", ["", ".", ".."])
-def test_what_is_no_id(ionq: Face, uuid: str) -> None:
+@pytest.mark.parametrize("uuid", ["", ".", "..", None, 3])
+def test_what_is_no_id(ionq: Face, uuid: Any) -> None:
     """It would lead to another endpoint, and is not sent."""
     with pytest.raises(InvalidRequestError, match="not an id"):
         ionq.call(get_job, uuid)
@@ -299,6 +305,17 @@ def test_a_body_that_json_cannot_spell(ionq: Face, cloud: Any, body: dict[Any, A
     before = cloud.created["jobs"]
     with pytest.raises((InvalidRequestError, package.BadRequestError)):
         ionq.call(create_job, body={**job(), **body})
+    assert cloud.created["jobs"] == before
+
+
+@pytest.mark.parametrize("body", [None, 3, "x", [], b""])
+def test_what_is_no_body(ionq: Face, cloud: Any, body: Any) -> None:
+    """It is refused, in words that say what to give."""
+    before = cloud.created["jobs"]
+    with pytest.raises(
+        InvalidRequestError, match=r"^The body is a \w+: give a mapping, or an object with"
+    ):
+        ionq.call(create_job, body=body)
     assert cloud.created["jobs"] == before
 
 

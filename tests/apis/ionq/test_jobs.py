@@ -167,6 +167,26 @@ def test_a_job_that_fails(cloud: Any, members: dict[str, Any], code: str, words:
     assert response.status_code == 404
 
 
+def test_a_project_without_credit() -> None:
+    """4: hardware costs what the project has not got; what costs nothing goes on."""
+    heavy = {"backend": "qpu.forte-1", "shots": 1000, "input": {"circuit": BELL * 20}}
+    parts = heavy | {"type": "ionq.multi-circuit.v1"}
+    parts["input"] = {"gateset": "qis", "qubits": 2, "circuits": [{"circuit": BELL * 20}] * 2}
+    with opened() as fresh:
+        first = fresh.submit(**heavy)
+        fresh.ended(first)
+        price = fresh.call("GET", f"/jobs/{first}/cost").json()["cost"]["value"]
+        fresh.limit(project_credit=2.5 * price)
+        ends = [fresh.ended(fresh.submit(parts)), fresh.ended(fresh.submit(**heavy))]
+        refused = fresh.ended(fresh.submit(**heavy))
+        assert fresh.ran() == {"0": 0.5, "3": 0.5}
+        assert fresh.ended(fresh.submit(dry_run=True, **heavy))["status"] == "completed"
+    assert [end["status"] for end in ends] == ["failed", "completed"]
+    failures = [ends[0]["failure"], refused["failure"]]
+    assert [failure["code"] for failure in failures] == ["QuotaExhaustedError"] * 2
+    assert f"costs {price:.2f} USD; {2 * price:.2f} of" in refused["failure"]["message"]
+
+
 def test_a_job_that_takes_too_long(cloud: Any) -> None:
     """4: over its time budget a simulation ends as `SimulationTimeout`."""
     with cloud.limited(simulation_seconds=0.05):

@@ -1,5 +1,5 @@
-"""The official client, `ionq-core`, unchanged, against the sandbox: circuits, programs, polling,
-pages, sessions, and every one of its error classes."""
+"""The official client, `ionq-core`, unchanged and adopted, against the sandbox: circuits, programs,
+polling, pages, sessions, and every one of its error classes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import httpx
 import numpy as np
 import pytest
 
-from apis.ionq.conftest import Cloud
+import failwell
+from apis.ionq.conftest import ONCE, QUICK, Cloud
 from apis.ionq.test_simulator import circuit
 from failwell.apis.ionq.simulator.gates import matrix
+from failwell.clients import origin
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -64,16 +66,26 @@ pytestmark = pytest.mark.filterwarnings("ignore:base_url:UserWarning")
 Connect = Callable[..., Any]
 
 
+@pytest.fixture(params=[False, True], ids=["unchanged", "adopted"])
+def adopted(request: pytest.FixtureRequest) -> bool:
+    """Whether failwell is underneath."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def connect(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
+def connect(adopted: bool, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     """Make the official client, with one of the keys."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    cloud.suffer()
+    origin.forget()
     with ExitStack() as stack:
 
         def make(key: str = "key", **settings: Any) -> Any:
             settings = {"api_key": cloud.keys[key], "base_url": cloud.base} | settings
             made = ionq.IonQClient(**settings)
             stack.callback(lambda: made.get_httpx_client().close())
+            if adopted:
+                failwell.adopt(made, policy=ONCE if "max_retries" in settings else QUICK)
             return made
 
         yield make
@@ -110,7 +122,7 @@ def test_circuits(own: Any) -> None:
     assert (made.status, made.session_id) == ("submitted", None)
     done = ionq.wait_for_job(own, made.id, poll_interval=0.05)
     assert isinstance(done, SingleCircuitJob)
-    assert (done.status, done.metadata.to_dict()) == ("completed", {"a": "b"})
+    assert (done.status, done.metadata["a"]) == ("completed", "b")
     found = get_job_probabilities.sync(made.id, client=own)
     assert found.to_dict() == {"0": 0.5, "3": 0.5}
     native = [GateNativeGate(gate="ms", targets=[0, 1], phases=[0, 0])]
@@ -253,6 +265,16 @@ def test_outages(own: Any, connect: Connect, cloud: Cloud) -> None:
     hasty = connect(max_retries=0, timeout=httpx.Timeout(0.2))
     slow = failing(lambda: get_whoami.sync(client=hasty), ionq.APITimeoutError)
     assert isinstance(slow.__cause__, httpx.TimeoutException)
+
+
+def test_a_lost_answer(connect: Connect, cloud: Cloud, adopted: bool) -> None:
+    """By itself it sends the job again, which is paid twice; adopted, it is given the first one."""
+    before = cloud.created["jobs"]
+    job = {"method": "POST", "path": "/jobs"}
+    cloud.suffer({"match": job, "fault": "lose_answer", "times": 1})
+    made = create_job.sync(client=connect(), body=payload(name="lost"))
+    assert get_job.sync(made.id, client=connect()).name == "lost"
+    assert cloud.created["jobs"] - before == (1 if adopted else 2)
 
 
 def test_in_async(connect: Connect) -> None:

@@ -298,3 +298,19 @@ def test_the_process_begins_with_the_first_task_and_can_be_killed() -> None:
             await simulator.run(bell)
 
     asyncio.run(scenario())
+
+
+def test_a_stop_at_the_beginning() -> None:
+    """A process that is only being started when the simulator is stopped does not live on."""
+    bell = Task(circuit=circuit(BELL, 2), seconds=20)
+
+    async def scenario() -> None:
+        simulator = Simulator()
+        running = asyncio.ensure_future(simulator.run(bell))
+        await asyncio.sleep(0)
+        await simulator.stop()
+        with pytest.raises(SimulatorUnavailableError):
+            await running
+        assert simulator.pid is None
+
+    asyncio.run(scenario())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +11,7 @@ import msgspec
 import pytest
 
 import failwell
-from apis.ionworks.conftest import Lab
+from apis.ionworks.conftest import DISCHARGE, Lab
 from apis.ionworks.test_client import DENSITY, SERIES
 from apis.ionworks.worlds import Clients
 from failwell.apis.ionworks import IONWORKS, IonworksError
@@ -182,15 +184,69 @@ def test_a_lost_cancellation(client: Any, lab: Lab) -> None:
     assert client.pipeline.cancel(made.id).is_terminal
 
 
-def test_a_lost_pipeline(client: Any, lab: Lab) -> None:
-    """It has no natural key: the outcome is unknown, it is not sent again, and was made once."""
+@pytest.mark.parametrize("fault", ["lose_answer", "cut_body", "truncate", "html_502", "status"])
+def test_a_lost_pipeline(client: Any, lab: Lab, fault: str) -> None:
+    """It is found by its tag, of which the caller sees nothing, and was made once."""
     before = lab.created["pipelines"]
-    suffer(lab, "lose_answer", "/pipelines")
+    more = {"committed": True} if fault in ("html_502", "status") else {}
+    suffer(lab, fault, "/pipelines", **more)
+    made = client.pipeline.create({"elements": DENSITY}, name="n", description="mine")
+    assert (made.name, made.description) == ("n", "mine")
+    assert client.pipeline.get(made.id).description == "mine"
+    held = lab.call("GET", f"/pipelines/{made.id}").json()["description"]
+    assert re.fullmatch(r"mine\n\nfailwell-tag: [0-9a-f-]{36}", held)
+    assert lab.created["pipelines"] == before + 1
+
+
+def test_a_pipeline_that_is_not_found(client: Any, lab: Lab) -> None:
+    """It may still be on its way: the outcome is unknown, and it is not sent again."""
+    before = lab.created["pipelines"]
+    suffer(lab, "reset", "/pipelines")
     with pytest.raises(IonworksError) as caught:
         client.pipeline.create({"elements": DENSITY})
     assert caught.value.outcome is Outcome.UNKNOWN
     assert len(caught.value.attempts) == 1
-    assert lab.created["pipelines"] == before + 1
+    assert client.settle(caught.value).outcome is Outcome.UNKNOWN
+    assert lab.created["pipelines"] == before
+
+
+def test_a_pipeline_is_found_later(client: Any, lab: Lab) -> None:
+    """The exception is enough, also from a pickle; the record is that of the API."""
+    broken = {"match": {"method": "GET"}, "fault": "html_502", "times": 3}
+    lost = {"match": {"method": "POST", "path": "/pipelines"}, "fault": "lose_answer", "times": 1}
+    lab.suffer(lost, broken)
+    with pytest.raises(IonworksError) as caught:
+        client.pipeline.create({"elements": DENSITY})
+    assert caught.value.outcome is Outcome.UNKNOWN
+    client.pipeline.create({"elements": DENSITY})
+    settled = client.settle(pickle.loads(pickle.dumps(caught.value)))
+    assert settled.outcome is Outcome.APPLIED
+    assert settled.record["id"] in {each.id for each in client.pipeline.list()}
+
+
+def test_a_lost_protocol(client: Any, lab: Lab) -> None:
+    """The same text is one template: it is sent again, and the simulation is made once."""
+    before = lab.created["simulations"]
+    suffer(lab, "lose_answer", "/protocols/*")
+    experiment = {"protocol": DISCHARGE, "name": "1C"}
+    config = {"parameterized_model": {"capacity": 2.0}, "protocol_experiment": experiment}
+    assert client.simulation.protocol(config).simulation_id
+    assert lab.created["simulations"] == before + 1
+
+
+def test_a_lost_simulation(client: Any, lab: Lab) -> None:
+    """Nothing tells it from another one: the outcome is unknown, and it was made once."""
+    before = lab.created["simulations"]
+    suffer(lab, "lose_answer", "/simulations/*")
+    experiment = {"protocol": DISCHARGE, "name": "1C"}
+    config = {"parameterized_model": {"capacity": 2.0}, "protocol_experiment": experiment}
+    with pytest.raises(IonworksError) as caught:
+        client.simulation.protocol(config)
+    assert caught.value.outcome is Outcome.UNKNOWN
+    assert len(caught.value.attempts) == 1
+    assert "cannot be looked up" in (caught.value.advice or "")
+    assert "cannot be looked for" in client.settle(caught.value).why
+    assert lab.created["simulations"] == before + 1
 
 
 def test_settled_later(clients: Clients, lab: Lab) -> None:

@@ -1,5 +1,5 @@
-"""The official client, unchanged, against the service: successes, every error class, uploads,
-pages, polling, and its own helpers against duplicates.
+"""The official client, unchanged and adopted, against the service: successes, every error class,
+uploads, pages, polling, and its own helpers against duplicates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+import failwell
 from apis.ionworks.conftest import DISCHARGE, Lab
+from apis.ionworks.worlds import QUICK as PATIENT
+from failwell.clients import origin
+from failwell.settings import Policy
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -22,6 +26,7 @@ with warnings.catch_warnings():
     from ionworks.errors import MeasurementProcessingError
     from ionworks.job import JobCreationPayload
 
+ONCE = Policy(retry=None, governor=None)
 QUICK = {"capacity": 2.0, "chemistry": "NMC/Graphite"}
 TIMES = np.arange(0.0, 601.0, 10.0)
 SERIES: dict[str, Any] = {
@@ -38,15 +43,24 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
+@pytest.fixture(params=[False, True], ids=["unchanged", "adopted"])
+def adopted(request: pytest.FixtureRequest) -> bool:
+    """Whether failwell is underneath."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def connect(lab: Lab) -> Iterator[Callable[..., Any]]:
+def connect(adopted: bool, lab: Lab) -> Iterator[Callable[..., Any]]:
     """Make the official client, with one of the credentials."""
     opened: list[Any] = []
+    origin.forget()
 
     def make(key: str = "key", **settings: Any) -> Any:
         token = lab.keys[key]
         settings = {"project_id": lab.project, "max_retries": 0, **settings}
         opened.append(Ionworks(api_key=token, api_url=lab.base + "/", **settings))
+        if adopted:
+            failwell.adopt(opened[-1], policy=PATIENT if settings["max_retries"] else ONCE)
         return opened[-1]
 
     yield make
@@ -154,7 +168,7 @@ def test_a_simulation_is_waited_for(
     client: Any, lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Protocol, submission, polling with progress, result; a batch; their statuses."""
-    experiment = {"protocol": DISCHARGE, "name": "p"}
+    experiment = {"protocol": f"# {lab.name()}\n{DISCHARGE}", "name": "p"}
     config = {"parameterized_model": QUICK, "protocol_experiment": experiment}
     made = client.simulation.protocol(config)
     client.simulation.wait_for_completion(made.simulation_id, poll_interval=0.05, verbose=True)
@@ -283,10 +297,23 @@ def test_outages(client: Any, connect: Callable[..., Any], lab: Lab) -> None:
     with lab.stopped("solver"):
         assert failure(lambda: client.pipeline.create(pipeline)).status_code == 503
     with lab.limited(requests_per_minute=1):
-        client.session.get(lab.base + "/users/me").raise_for_status()
+        client.session.get(lab.base + "/users/me")
         assert failure(lambda: client.cell_spec.create({"name": lab.name()})).status_code == 429
     with lab.limited(max_body_bytes=100):
         assert failure(lambda: client.cell_spec.create({"name": "x" * 200})).status_code == 413
+
+
+def test_a_lost_answer(connect: Callable[..., Any], lab: Lab, adopted: bool) -> None:
+    """By itself it sends a pipeline again, and it runs twice; adopted, it is given the first."""
+    before, client = lab.created["pipelines"], connect(max_retries=5)
+    post = {"method": "POST", "path": "/pipelines"}
+    lab.suffer({"match": post, "fault": "lose_answer", "times": 1})
+    pipeline = iws.Pipeline({"a": iws.direct_entries.DirectEntry(parameters={"b": 1.0})})
+    made = client.pipeline.create(pipeline, name="lost", description="mine")
+    found = client.pipeline.wait_for_completion(made.id, poll_interval=0.05, verbose=False)
+    assert (found.name, found.description.splitlines()[0]) == ("lost", "mine")
+    assert lab.created["pipelines"] - before == (1 if adopted else 2)
+    lab.suffer()
 
 
 def test_reads_are_retried(connect: Callable[..., Any], lab: Lab) -> None:

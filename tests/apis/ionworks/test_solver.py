@@ -12,6 +12,7 @@ import pytest
 
 from failwell.apis.ionworks.battery.chemistry import quick_model
 from failwell.apis.ionworks.battery.protocol import bind, parse
+from failwell.apis.ionworks.house import House, Limits
 from failwell.apis.ionworks.solver import (
     Failed,
     Simulated,
@@ -68,6 +69,48 @@ def test_a_stop_in_the_middle(tmp_path: Path) -> None:
         await solver.stop()
         with pytest.raises(SolverStoppedError):
             await waiting
+
+    asyncio.run(live())
+
+
+def test_a_stop_at_the_beginning(tmp_path: Path) -> None:
+    """A process that is only being started when the solver is stopped does not live on."""
+
+    async def live() -> None:
+        solver = Solver()
+        waiting = asyncio.create_task(solver.compute(task(tmp_path), 60))
+        await asyncio.sleep(0)
+        await solver.stop()
+        with pytest.raises(SolverStoppedError):
+            await waiting
+        assert solver.pid is None
+
+    asyncio.run(live())
+
+
+def test_a_database_that_fails_for_a_while(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No job is lost by it, and the next ones are carried out."""
+
+    async def live() -> None:
+        house = House(lambda: tmp_path, Limits)
+        await house.records.start()
+        await house.dispatch.start()
+        job = house.jobs.add("p", "simulation", "s", task(tmp_path))
+        for before, after in (("jobs", "gone"), ("gone", "jobs")):
+            house.records.write(f"ALTER TABLE {before} RENAME TO {after}")
+            house.dispatch.nudge()
+            for _ in range(10):
+                await asyncio.sleep(0)
+        assert "jobs wait, for the database fails: no such table: jobs" in caplog.text
+        async with asyncio.timeout(60):
+            while not house.jobs.get(job).is_terminal:
+                await asyncio.sleep(0.02)
+        assert house.jobs.get(job).status == "completed"
+        await house.dispatch.stop()
+        await house.solver.stop()
+        await house.records.stop()
 
     asyncio.run(live())
 

@@ -107,7 +107,7 @@ def address(*segments: str, **query: Any) -> str:
 
 def posted(method: str, path: str, body: Body) -> Ask:
     """A call with a JSON body. Raises `InvalidRequestError` for one that JSON cannot spell."""
-    plain = body if isinstance(body, Mapping) else body.to_dict()
+    plain = _plain(body)
     try:
         content = json.dumps(plain, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -115,8 +115,19 @@ def posted(method: str, path: str, body: Body) -> Ask:
     return Ask(method, path, content=content, headers={"Content-Type": "application/json"})
 
 
+def _plain(body: Body) -> Mapping[str, Any]:
+    if isinstance(body, Mapping):
+        return {**body}
+    spell = getattr(body, "to_dict", None)
+    if not callable(spell):
+        told = f"The body is a {type(body).__name__}: give a mapping, or an object with to_dict()"
+        raise InvalidRequestError.of(told)
+    return body.to_dict()
+
+
 def _segment(segment: str) -> str:
-    if segment in ("", ".", ".."):
+    # A caller's variable, which may be anything.
+    if not isinstance(segment, str) or segment in ("", ".", ".."):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidRequestError.of(f"{segment!r} is not an id or a name at IonQ")
     return quote(segment, safe="")
 

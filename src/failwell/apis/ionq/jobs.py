@@ -131,6 +131,15 @@ class Jobs:
             until,
         )
 
+    def spent(self, project: str) -> float:
+        """What a project's jobs on hardware have cost, in US dollars; deleted ones, too."""
+        sql = (
+            "SELECT total(price) FROM jobs WHERE project = ? AND parent IS NULL AND dry_run = 0"
+            " AND status = 'completed'"
+        )
+        row = self._database.one(sql, project) or (0.0,)
+        return float(row[0])
+
     def circuit(self, job: Row) -> Circuit | None:
         """What the job runs."""
         row = self._database.one("SELECT circuit FROM work WHERE job = ?", job.number)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from failwell.apis.answers import members
+from failwell.apis.answers import members, spelled
 from failwell.contract import LookUp
 from failwell.model import Response, Sent
 
@@ -42,25 +42,14 @@ def tag(sent: Sent, word: str) -> bytes | None:
     other job would be found. All else stays as it is, to the byte."""
     if not _is_new_job(sent):
         return None
-    members = _members(sent.body or b"")
-    held = _members(members.get("metadata", b"null")) if members else None
-    if not members or held is None:
+    job = spelled(sent.body or b"")
+    held = spelled(job.get("metadata", b"null")) if job else None
+    if not job or held is None:
         return None
     held[TAG] = msgspec.Raw(msgspec.json.encode(word))
     if len(held) > MOST_METADATA:
         return None
-    return msgspec.json.encode({**members, "metadata": held})
-
-
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
-
-
-def _members(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
-    """The members of a JSON object, none for null; None for anything else."""
-    try:
-        return _object.decode(text) or {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    return msgspec.json.encode({**job, "metadata": held})
 
 
 def request(sent: Sent) -> tuple[str, str] | None:
@@ -87,6 +76,11 @@ def record(sent: Sent, answer: Response) -> dict[str, Any] | None:
     if ended is not None:
         return shown if shown.get("status") == ended[1] else None
     return None if sent.tag is None else job_with(sent.tag, shown)
+
+
+def status(sent: Sent) -> int:
+    """201 for a new job, 200 for what ends something."""
+    return 201 if _is_new_job(sent) else 200
 
 
 def job_with(word: str, page: dict[str, Any]) -> dict[str, Any] | None:
@@ -122,4 +116,4 @@ def _address(sent: Sent) -> str:
     return sent.url.partition("?")[0].rstrip("/")
 
 
-BY_TAG = LookUp(request=request, found=found, record=record, tag=tag)
+BY_TAG = LookUp(request=request, found=found, record=record, tag=tag, status=status)

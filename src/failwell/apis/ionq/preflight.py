@@ -41,6 +41,14 @@ def check(circuit: Circuit, backend: Backend, shots: int) -> JobFailure | None:
     return None
 
 
+def check_credit(price: float, spent: float, credit: float) -> JobFailure | None:
+    """What stands in the way of paying for a job; all are US dollars."""
+    if spent + price <= credit:
+        return None
+    message = f"The job costs {price:.2f} USD; {spent:.2f} of {credit:.2f} USD are spent already"
+    return JobFailure("QuotaExhaustedError", message)
+
+
 def _most_controls(circuit: Circuit) -> int:
     return max((len(operation.controls) for operation in circuit.operations), default=0)
 

@@ -13,7 +13,7 @@ import msgspec
 from failwell.apis.ionq.backends import NOISE
 from failwell.apis.ionq.circuits import Circuit
 from failwell.apis.ionq.jobs import Jobs, Row
-from failwell.apis.ionq.preflight import JobFailure
+from failwell.apis.ionq.preflight import JobFailure, check_credit
 from failwell.apis.ionq.simulator import Result, Simulator, SimulatorUnavailableError, Task
 from failwell.apis.ionq.submissions import NoiseModel
 
@@ -26,16 +26,23 @@ _TRIES = 2
 class Queue:
     """Works while there are jobs, the store and the simulator; `wake` it when one of them comes.
 
-    `seconds` tells how long one job may take; `rest` is a pause before each, so that there is
-    something to watch and to call off.
+    `seconds` tells how long one job may take, and `credit` how many US dollars a project has (None:
+    as many as it likes); `rest` is a pause before each job, so that there is something to watch and
+    to call off.
     """
 
     def __init__(
-        self, jobs: Jobs, simulator: Simulator, seconds: Callable[[], float], rest: float
+        self,
+        jobs: Jobs,
+        simulator: Simulator,
+        seconds: Callable[[], float],
+        credit: Callable[[], float | None],
+        rest: float,
     ) -> None:
         self._jobs = jobs
         self._simulator = simulator
         self._seconds = seconds
+        self._credit = credit
         self._rest = rest
         self._woken = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
@@ -74,8 +81,9 @@ class Queue:
                 logger.exception("the queue goes on after an error")
 
     async def _run(self, job: Row) -> None:
-        if job.flaw is not None:
-            self._jobs.has_failed(job, msgspec.json.decode(job.flaw, type=JobFailure))
+        flaw = self._flaw(job)
+        if flaw is not None:
+            self._jobs.has_failed(job, flaw)
             return
         self._jobs.is_ready(job)
         await asyncio.sleep(self._rest)
@@ -88,6 +96,16 @@ class Queue:
             self._jobs.is_completed(job, None)
             return
         self._keep(job, await self._simulated(job, circuit))
+
+    def _flaw(self, job: Row) -> JobFailure | None:
+        """What it fails of before it is run."""
+        if job.flaw is not None:
+            return msgspec.json.decode(job.flaw, type=JobFailure)
+        credit = self._credit()
+        whole = job if job.parent is None else self._jobs.get(job.parent, job.project)
+        if credit is None or whole is None or whole.price is None or whole.dry_run:
+            return None
+        return check_credit(whole.price, self._jobs.spent(job.project), credit)
 
     def _keep(self, job: Row, result: Result) -> None:
         if result.code is not None:

@@ -42,13 +42,14 @@ _Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 
 class Limits(msgspec.Struct, forbid_unknown_fields=True):
-    """What the service allows: requests of a key, gates and bytes of a job, and the seconds that
-    the simulator gives it."""
+    """What the service allows: requests of a key, gates and bytes of a job, the seconds that the
+    simulator gives it, and the US dollars that a project has for hardware (None: without end)."""
 
     requests_per_minute: _Count = 60
     max_gates: _Count = 150_000
     max_body_bytes: _Count = 10 * 1024 * 1024
     simulation_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 20.0
+    project_credit: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
 
 
 class IonQService(LocalService[Limits]):
@@ -67,7 +68,9 @@ class IonQService(LocalService[Limits]):
         self._keys = access.minted()
         self._jobs = Jobs(self._database)
         self._sessions = Sessions(self._database, self._jobs)
-        self._queue = Queue(self._jobs, self._simulator, self._seconds, seconds_per_job)
+        self._queue = Queue(
+            self._jobs, self._simulator, self._seconds, self._credit, seconds_per_job
+        )
         self.app: App = wrap(self._starlette(), IONQ)
 
     async def start(self) -> None:
@@ -98,6 +101,9 @@ class IonQService(LocalService[Limits]):
 
     def _seconds(self) -> float:
         return self.allowed.simulation_seconds
+
+    def _credit(self) -> float | None:
+        return self.allowed.project_credit
 
     def _starlette(self) -> Starlette:
         def windows() -> tuple[Window]:

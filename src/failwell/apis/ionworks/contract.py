@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from failwell.apis.ionworks.exceptions import BY_KIND, CIRCUIT_ERROR, DEADLINE_ERROR
-from failwell.apis.ionworks.lookup import BY_NAME, EXISTING
+from failwell.apis.ionworks.lookup import EXISTING, LOOK_UP, repeatable
 from failwell.contract import Code, Contract, Idempotency, RequestIds
 from failwell.dialects.flat import Flat
 from failwell.model import Outcome
@@ -143,11 +143,13 @@ IONWORKS = Contract(
     retry=RETRY,
     reads_json=True,
     transient=frozenset({429, 500, 502, 503, 504}),
-    look_up=BY_NAME,
+    look_up=LOOK_UP,
+    repeatable=repeatable,
     existing=EXISTING,
 )
 """No idempotency keys: names are unique within their scope, and a 409 names the record that has
-the name. Reads and deletes are repeated after a 5xx; a create is looked up first."""
+the name. Reads and deletes are repeated after a 5xx; a create is looked up first, a pipeline by a
+tag in its description."""
 
 STORAGE = msgspec.structs.replace(IONWORKS, reads_json=False, look_up=None, existing=None)
 """Where signed links lead: files come and go there, and no credential goes along."""

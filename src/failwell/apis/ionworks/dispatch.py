@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import Callable
 
 import msgspec
@@ -30,8 +31,8 @@ logger = logging.getLogger("failwell.sandbox")
 class Dispatch:
     """The jobs' way to the solver and back; `seconds()` is how long one job may take.
 
-    While the solver or the database is stopped nothing moves; a job that was under way is pending
-    again, and begins anew.
+    While the solver or the database is stopped, or fails, nothing moves; a job that was under way
+    is pending again, and begins anew.
     """
 
     def __init__(
@@ -79,11 +80,19 @@ class Dispatch:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._records.running and self._solver.running:
-                taken = self._jobs.take()
-                if taken is None:
-                    break
-                await self._carry_out(*taken)
+            try:
+                await self._hand_out()
+            except sqlite3.Error as error:
+                logger.warning("jobs wait, for the database fails: %s", error)
+
+    async def _hand_out(self) -> None:
+        if self._records.running:
+            self._jobs.put_back()
+        while self._records.running and self._solver.running:
+            taken = self._jobs.take()
+            if taken is None:
+                break
+            await self._carry_out(*taken)
 
     async def _carry_out(self, job: Job, task: Task) -> None:
         self._current = job.id

@@ -98,6 +98,10 @@ class Jobs:
         self.move(row["id"], "processing")
         return self.get(row["id"]), _decoder.decode(row["task"])
 
+    def put_back(self) -> None:
+        """What nobody works on any more is pending again."""
+        self._records.write("UPDATE jobs SET status = 'pending' WHERE status = 'processing'")
+
     def move(self, identifier: str, status: Status, error: str | None = None) -> bool:
         """Give a job that is not over another status; False where it is over."""
         changed = self._records.write(

@@ -5,10 +5,14 @@ a measurement in its cell. A second record is refused with a 409 that names the 
 that is not found may be sent again. Changes and cancellations are told by the record itself; they
 set values, and setting them twice sets them once. A confirmed upload is the record with its id.
 
-Simulations and pipelines have no natural key: nothing is said of them here.
+Names of pipelines are not: those carry a tag in their description, and only a find is a proof.
+
+A protocol is one template, however often it is sent, and links for an upload make no record. A
+simulation has neither a natural key that its record would show, nor room for a tag: nothing is
+said of it here.
 
 Sources: Ionworks' guide "Error Handling" (the 409), the client `ionworks-api` 0.38 (`existing_id`,
-its list filters).
+its list filters, `SimulationResponse.protocol_id`).
 """
 
 from __future__ import annotations
@@ -18,10 +22,15 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from failwell.apis.answers import members
+from failwell.apis.ionworks.tags import TAG, is_tagged, tagged
 from failwell.contract import Existing, LookUp
 from failwell.model import Response, Sent, read_json
 from failwell.policy.natural import differences
 
+_PIPELINES = re.compile(r".*/pipelines")
+_REPEATABLE = re.compile(
+    r".*/(?:protocols/parse-to-template|simulations/statuses|cell_measurements/initiate-upload)"
+)
 _SPECS = re.compile(r".*/cell_specifications")
 _PARTS = re.compile(
     r"(?P<base>.*)/(?:cell_specifications/[^/]+/(?:cell_instances|cell_batches)"
@@ -32,6 +41,16 @@ _CONFIRMED = re.compile(r"(?P<record>.*/cell_measurements/[^/]+)/confirm-upload"
 _CANCELLED = re.compile(r"(?P<record>.*/(?:pipelines|jobs)/[^/]+)/cancel")
 
 
+def repeatable(method: str, url: str) -> bool:
+    """Whether it asks for something, or for what is kept once, and may be asked again."""
+    return method == "POST" and _REPEATABLE.fullmatch(url.partition("?")[0]) is not None
+
+
+def tag(sent: Sent, word: str) -> bytes | None:
+    """The body of a new pipeline with this word in it; None for all else."""
+    return tagged(sent.body or b"", word) if _is_new_pipeline(sent) else None
+
+
 def request(sent: Sent) -> tuple[str, str] | None:
     """The question whose answer shows the record; None where there is nothing to ask for."""
     url = _url(sent)
@@ -39,14 +58,15 @@ def request(sent: Sent) -> tuple[str, str] | None:
         return "GET", url
     if sent.method != "POST":
         return None
+    if _is_new_pipeline(sent):
+        return None if sent.tag is None else ("GET", _list_of_tag(sent, url, sent.tag))
     for pattern in (_CONFIRMED, _CANCELLED):
         if (action := pattern.fullmatch(url)) is not None:
             return "GET", action["record"]
     listed, name = _list(url), _name(sent)
     if listed is None or name is None:
         return None
-    query = {"name": f"eq.{name}"} | ({"project_id": p} if (p := _project(sent)) else {})
-    return "GET", f"{listed}?{urlencode(query, quote_via=quote)}"
+    return "GET", _filtered(sent, listed, name=f"eq.{name}")
 
 
 def found(sent: Sent, answer: Response) -> bool:
@@ -54,6 +74,8 @@ def found(sent: Sent, answer: Response) -> bool:
     shown = record(sent, answer)
     if shown is None:
         return False
+    if _is_new_pipeline(sent):
+        return True
     if _CANCELLED.fullmatch(_url(sent)):
         return shown.get("is_terminal") is True
     return not differences(members(sent.body), shown)
@@ -66,6 +88,8 @@ def record(sent: Sent, answer: Response) -> dict[str, Any] | None:
     the key's own: of one that is like it in another project, the list cannot tell.
     """
     url, body = _url(sent), read_json(answer.body or b"")
+    if _is_new_pipeline(sent):
+        return None if sent.tag is None else _tagged(body, sent.tag)
     if sent.method == "PATCH" or _CANCELLED.fullmatch(url):
         return cast("dict[str, Any]", body) if isinstance(body, dict) else None
     if _CONFIRMED.fullmatch(url):
@@ -88,6 +112,25 @@ def existing(sent: Sent, identifier: str) -> tuple[str, str] | None:
     return "GET", f"{part['base'] if part else base}/{kind}/{quote(identifier, safe='')}"
 
 
+def enforced(sent: Sent) -> bool:
+    """Whether Ionworks refuses a second one, or takes it for the first: all but a pipeline."""
+    return not _is_new_pipeline(sent)
+
+
+def _is_new_pipeline(sent: Sent) -> bool:
+    return sent.method == "POST" and _PIPELINES.fullmatch(_url(sent)) is not None
+
+
+def _list_of_tag(sent: Sent, url: str, word: str) -> str:
+    return _filtered(sent, url, description=f"ilike.%{TAG}: {word}%")
+
+
+def _tagged(page: Any, word: str) -> dict[str, Any] | None:
+    """The pipeline on a page that carries this word."""
+    found = (item for item in _items(page, "pipelines") if is_tagged(item, word))
+    return next(found, None)
+
+
 def _list(url: str) -> str | None:
     """The list that shows what is made at this URL."""
     measured = _MEASUREMENT.fullmatch(url)
@@ -97,11 +140,20 @@ def _list(url: str) -> str | None:
 
 def _named(page: Any, name: str | None) -> dict[str, Any] | None:
     """The record of this name on a page; a bare array is a page, too."""
-    items = cast("dict[str, Any]", page).get("items") if isinstance(page, dict) else page
-    for item in cast("list[Any]", items) if isinstance(items, list) else []:
-        if isinstance(item, dict) and cast("dict[str, Any]", item).get("name") == name:
-            return cast("dict[str, Any]", item)
-    return None
+    return next((item for item in _items(page, "items") if item.get("name") == name), None)
+
+
+def _items(page: Any, key: str) -> list[dict[str, Any]]:
+    """The records on a page."""
+    items = cast("dict[str, Any]", page).get(key) if isinstance(page, dict) else page
+    found = cast("list[Any]", items) if isinstance(items, list) else []
+    return [item for item in found if isinstance(item, dict)]
+
+
+def _filtered(sent: Sent, listed: str, **query: str) -> str:
+    """The list, of those in the project that was named."""
+    named = {"project_id": p} if (p := _project(sent)) else {}
+    return f"{listed}?{urlencode(query | named, quote_via=quote)}"
 
 
 def _url(sent: Sent) -> str:
@@ -121,5 +173,5 @@ def _name(sent: Sent) -> str | None:
     return name if isinstance(name, str) else None
 
 
-BY_NAME = LookUp(request=request, found=found, record=record, enforced=True)
+LOOK_UP = LookUp(request=request, found=found, record=record, enforced=enforced, tag=tag)
 EXISTING = Existing(request=existing, id="existing_id", codes=frozenset({"CONFLICT"}))

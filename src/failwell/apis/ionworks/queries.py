@@ -1,7 +1,8 @@
 """Pages and filters, as a query string asks for them.
 
-`name=eq.X`, `name=ilike.%X%` and a bare value; `created_at_gt` and its like; `order_by`, `order`;
-`limit`, `offset`. Source: the Python client's list methods.
+`name=eq.X`, `name=ilike.%X%` and a bare value, and so for a pipeline's `description`;
+`created_at_gt` and its like; `order_by`, `order`; `limit`, `offset`. Source: the Python client's
+list methods.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def read(given: Mapping[str, str], *, offset: str = "offset", named: bool = True
         _ordered(given, named),
     )
     if named and "name" in given:
-        query.where(*_matching("name", given["name"]))
+        query.where(*matching("name", given["name"]))
     for name, condition in _MOMENTS.items():
         if name in given:
             query.where(condition, _moment(name, given[name]))
@@ -86,7 +87,8 @@ def whole(items: list[dict[str, Any]], total: int, key: str = "items") -> dict[s
     return {key: items, "count": len(items), "total": total}
 
 
-def _matching(column: str, value: str) -> tuple[str, str]:
+def matching(column: str, value: str) -> tuple[str, str]:
+    """The condition of a filter, and its value."""
     operator, dot, operand = value.partition(".")
     if dot and operator == "ilike":
         return f"{column} LIKE ?", operand

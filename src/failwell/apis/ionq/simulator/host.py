@@ -73,6 +73,9 @@ class Simulator:
         if self.pid is None:
             await self.interrupt()
             self._process = await _spawned()
+            if self._stopped:  # in the meantime
+                await self.interrupt()
+                raise SimulatorUnavailableError("the simulator is stopped")
         assert self._process is not None
         return self._process
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 
-from failwell.apis.operation import Ask, Operation
-from failwell.errors import FailwellError, InvalidRequestError
-from failwell.model import Outcome
+from failwell.apis.operation import Ask
+from failwell.errors import InvalidRequestError
 from failwell.settings import Options
 
 _JSON = {"Content-Type": "application/json"}
@@ -76,23 +74,6 @@ def write(method: str, where: str, data: object, *, get_existing: bool = False) 
         raise InvalidRequestError.of(f"The data cannot be sent as JSON: {error}") from None
     options = Options(get_existing=True) if get_existing else None
     return Ask(method, where, content=body, headers=_JSON, options=options)
-
-
-def done(ask: Ask) -> Operation[httpx2.Response]:
-    """The answer to a create. Where it took effect, but its answer could not be read nor its
-    record be found, asking again gives it: names are unique, so nothing is made twice."""
-    try:
-        response, _ = yield from ask
-    except FailwellError as error:
-        if error.outcome is not Outcome.APPLIED:
-            raise
-        again = msgspec.structs.replace(ask, options=Options(get_existing=True))
-        try:
-            response, _ = yield from again
-        except FailwellError:
-            # A 409 refuses the second one; what is known of the first one stands.
-            raise error from None
-    return response
 
 
 def plain(value: object) -> Any:

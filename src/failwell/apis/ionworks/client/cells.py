@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from failwell.apis.ionworks.client import answered
-from failwell.apis.ionworks.client.asked import done, fields, path, query, write
+from failwell.apis.ionworks.client.asked import fields, path, query, write
 from failwell.apis.ionworks.client.records import (
     CellBatch,
     CellInstance,
@@ -100,7 +100,7 @@ def create_cell(
 
 
 def _made(where: str, given: dict[str, Any], cls: type[T], get_existing: bool) -> Operation[T]:
-    response = yield from done(write("POST", where, given, get_existing=get_existing))
+    response, _ = yield from write("POST", where, given, get_existing=get_existing)
     return answered.read(response, cls)
 
 

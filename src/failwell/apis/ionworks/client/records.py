@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from failwell.apis.ionworks.tags import untagged
+
 T = TypeVar("T")
 
 
@@ -130,7 +132,8 @@ class SimulationResult(msgspec.Struct, frozen=True):
 
 
 class Pipeline(_Named, frozen=True, kw_only=True):
-    """A pipeline; `error` is the server's traceback where it failed."""
+    """A pipeline; `error` is the server's traceback where it failed. Its `description` is the
+    caller's own, without the tag by which it is found again."""
 
     status: str
     is_terminal: bool
@@ -138,6 +141,9 @@ class Pipeline(_Named, frozen=True, kw_only=True):
     error: str | None = None
     description: str | None = None
     project_id: str | None = None
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "description", untagged(self.description))
 
 
 class PipelineElement(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 
 from failwell.apis.ionworks.client import answered, checks, frames
-from failwell.apis.ionworks.client.asked import done, fields, path, plain, write
+from failwell.apis.ionworks.client.asked import fields, path, plain, write
 from failwell.apis.ionworks.client.cells import CELLS, get
 from failwell.apis.ionworks.client.records import CellMeasurement
 from failwell.apis.ionworks.contract import IONWORKS
@@ -94,7 +94,7 @@ def begin(plan: Draft) -> Operation[Begun]:
     """The signed links."""
     named = {name: plan.measurement[name] for name in ("name", "notes") if name in plan.measurement}
     where = path(CELLS, plan.cell, MEASUREMENTS, "initiate-upload")
-    response = yield from done(write("POST", where, {"measurement": named}))
+    response, _ = yield from write("POST", where, {"measurement": named})
     return answered.read(response, Begun)
 
 

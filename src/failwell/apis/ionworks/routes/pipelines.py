@@ -116,6 +116,9 @@ class Pipelines:
             statuses = status.removeprefix("in.(").removesuffix(")").split(",")
             condition, *values = among("status", frozenset(statuses))
             query.where(f"job IN (SELECT id FROM jobs WHERE {condition})", *values)
+        if "description" in given:
+            said = "json_extract(fields, '$.description')"
+            query.where(*queries.matching(said, given["description"]))
         found, total = query.run(self._house.records, "pipelines")
         shown = [self._shown(row, self._house.jobs.get(row["job"])) for row in found]
         return answer(queries.whole(shown, total, "pipelines"))

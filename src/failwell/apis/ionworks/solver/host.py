@@ -92,6 +92,9 @@ class Solver:
                 limit=_LINE_LIMIT,
                 env={**os.environ, **_ONE_THREAD},
             )
+            if self._is_stopped:  # in the meantime
+                await self.abandon()
+                raise SolverStoppedError
         return self._process
 
     async def _ask(self, process: Process, line: bytes) -> bytes:
