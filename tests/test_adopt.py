@@ -18,7 +18,7 @@ import pytest
 import requests
 
 import failwell
-from clients.fault_server import Act, Server
+from clients.fault_server import Act, Seen, Server
 from clients.world import API
 from failwell.adoption import Adoption, AdoptionError, AdoptionWarning, over_httpx, over_requests
 from failwell.apis.ionq.contract import IONQ
@@ -34,6 +34,7 @@ with warnings.catch_warnings():
     import ionworks
     from flowbio.v2.exceptions import FlowApiError
     from ionq_core.api.default import create_job, get_job_cost
+    from ionq_core.models.job_creation_response import JobCreationResponse
 
 LOST = Act("reset")
 KEY = "key-0123456789abcdef"
@@ -170,16 +171,51 @@ def test_adopted_it_sends_a_write_once(make: Make, write: Write, times: int) -> 
     assert fault_in(caught.value).outcome == "unknown"
 
 
-@pytest.mark.parametrize(("make", "write", "times"), WRITES[3:])
+@pytest.mark.parametrize(("make", "write", "times"), WRITES[3:4])
 def test_adopted_it_uses_the_keys_that_its_api_honours(
     make: Make, write: Write, times: int
 ) -> None:
-    """Flow's contract has keys: the second attempt carries the first one's, and counts once."""
+    """Flow's REST takes keys: the second attempt carries the first one's, and counts once."""
     with Server([LOST], honours_keys=True) as server:
         client = failwell.adopt(make(server), policy=HASTY)
         write(client)
         assert (server.done, len(server.requests)) == (1, 2)
         assert server.keys[0] == server.keys[1] is not None
+
+
+def _listing(seen: Seen) -> Act:
+    """IonQ's list of jobs, with the one whose tag is asked after."""
+    job = {"id": "job_1", "status": "ready", "session_id": None, "metadata": json.loads(MADE[-1])}
+    return Act(status=200, body=json.dumps({"jobs": [job], "next": None}).encode())
+
+
+def _lost_job(seen: Seen) -> Act:
+    MADE.append(json.dumps(json.loads(seen.body)["metadata"]))
+    return LOST
+
+
+MADE: list[str] = []
+"""The metadata of the jobs that were made, and whose answers were lost."""
+
+
+@pytest.mark.parametrize("write", [ionq_write, ionq_write_async], ids=["sync", "async"])
+def test_adopted_ionq_finds_a_lost_job_by_its_tag(write: Write) -> None:
+    """The SDK gets its own model of the job, which was sent once."""
+    with Server([_lost_job, _listing]) as server:
+        client = failwell.adopt(ionq(server), policy=HASTY)
+        job = write(client)
+        assert server.done == 1
+    assert isinstance(job, JobCreationResponse)
+    assert (job.id, job.status) == ("job_1", "ready")
+
+
+def test_adopted_ionworks_sends_what_its_names_keep_single() -> None:
+    """A specification that is not there is sent again: the server would refuse a second one."""
+    empty = Act(status=200, body=b'{"items": []}')
+    with Server([Act("reset", commit=False), empty]) as server:
+        works_write(failwell.adopt(works(server), policy=HASTY))
+        assert [seen.method for seen in server.requests] == ["POST", "GET", "POST"]
+        assert server.done == 1
 
 
 # ----------------------------------------------------------- the SDK's own exceptions
@@ -214,8 +250,9 @@ def test_ionworks_exceptions_work_on(capsys: pytest.CaptureFixture[str]) -> None
     """Statuses with their data, the printed correlation id, and faults without a status."""
     body = b'{"error_code": "CONFLICT", "message": "Taken", "detail": {"existing_id": "7"}}'
     taken = Act(status=409, body=body, headers=(("x-correlation-id", "c-1"),))
-    with Server([taken, LOST]) as server:
-        client = failwell.adopt(works(server), policy=HASTY)
+    unseen = Act(status=500, body=b"{}")
+    with Server([taken, LOST, unseen]) as server:
+        client = failwell.adopt(works(server), policy=msgspec.structs.replace(HASTY, retry=None))
         with pytest.raises(ionworks.IonworksError) as refused:
             works_write(client)
         with pytest.raises(ionworks.IonworksError) as lost:
@@ -335,7 +372,8 @@ def test_a_copy_with_more_headers_is_adopted_too() -> None:
         OPEN.callback(client.get_httpx_client().close)
         with pytest.raises(ionq_core.APIConnectionError):
             ionq_write(client)
-        assert len(server.requests) == 1
+        assert server.done == 1
+        assert {seen.headers["x-trace"] for seen in server.requests} == {"1"}
         assert server.requests[0].headers["x-trace"] == "1"
 
 

@@ -200,6 +200,7 @@ def test_each_kind_says_what_it_leaves_done(
         (Match(path="/parts/*"), "GET", "/parts", False),
         (Match(path="/parts/*"), "GET", "/parts/1/x", True),
         (Match(path="/*"), "GET", "/", True),
+        (Match(path="*"), "GET", "/parts/1", True),
         (Match(path="/a*b"), "GET", "/axb", False),
         (Match(path="/a*b"), "GET", "/a*b", True),
         (Match(method="GET", path="/parts"), "POST", "/parts", False),

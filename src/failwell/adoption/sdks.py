@@ -71,7 +71,12 @@ class _Once:
 
 
 def _flow_v1(client: Any, ledger: Ledger) -> None:
+    from failwell.adoption import over_graphql
+
+    client.session.adapters.pop(client.url, None)  # what an adoption before has mounted there
     _over_requests(client.session, ledger)
+    if ledger.settings["contract"] is _flow_contract():
+        over_graphql.mount(client.session, client.url, ledger)
     if not isinstance(client.request_with_retries, _Once):
         client.request_with_retries = _Once(client.request_with_retries)
         ledger.switched_off("kirjava's retries, by the argument `retries`")

@@ -57,7 +57,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def __post_init__(self) -> None:
         _check("method", self.method, self.method is None or _METHOD.fullmatch(self.method))
-        _check("path", self.path, self.path is None or self.path.startswith("/"))
+        _check("path", self.path, self.path in (None, "*") or self.path[:1] == "/")
 
     def admits(self, method: str, path: str) -> bool:
         """Say whether a request is meant; `path` is below the API's base URL."""

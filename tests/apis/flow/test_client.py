@@ -12,10 +12,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import failwell
-from apis.flow.conftest import ONCE, World, served
+from apis.flow.conftest import ONCE, QUICK, World, served
 from failwell.apis.flow import exceptions
 from failwell.apis.flow.client.auth import lifetime_in
 from failwell.apis.flow.client.resources import bound
@@ -93,8 +94,9 @@ def test_a_token_from_elsewhere(world: World, monkeypatch: Any, tmp_path: Path) 
         monkeypatch.setenv("FLOW_TOKEN_FILE", str(unusable))
         with pytest.raises(InvalidRequestError, match="FLOW_TOKEN_FILE"):
             kind()
-    with pytest.raises(InvalidRequestError, match="token"):
-        world.client(token="two words")
+    for wrong in ("two words", 7):
+        with pytest.raises(InvalidRequestError, match="token"):
+            world.client(token=wrong)
 
 
 def test_eight_at_once_with_a_token_that_is_over_make_one_refresh(
@@ -128,6 +130,24 @@ def test_a_session_that_is_over(world: World, refreshes: list[str]) -> None:
     with pytest.raises(exceptions.AuthenticationError):
         world(client.refresh_token)
     assert refreshes == []
+
+
+@pytest.mark.parametrize("fault", ["reset", "html_502", "status"])
+def test_a_refresh_that_flow_could_not_answer(world: World, fault: str) -> None:
+    """Flow's own 401, whose cause says that it was away: nobody is told to log in again, and the
+    session goes on."""
+    unbroken = msgspec.structs.replace(QUICK, breaker=None)
+    with world.flow.limited(access_token_seconds=0):
+        client = world.as_user(policy=unbroken)
+    away = {"fault": fault, "times": 50, "match": {"path": "/token"}}
+    world.flow.suffer(away | ({"status": 503} if fault == "status" else {}))
+    with pytest.raises(exceptions.AuthenticationError) as caught:
+        world(client.create_sample, name="Refused", organism="human")
+    assert (caught.value.code, caught.value.outcome) == ("TOKEN_EXPIRED", Outcome.NOT_STARTED)
+    assert "you are still logged in: try again" in str(caught.value.__cause__)
+    world.flow.suffer()
+    world(client.refresh_token)
+    assert world(client.me).username == "alice"
 
 
 def test_a_refresh_by_hand(alice: Any, world: World, refreshes: list[str]) -> None:
@@ -167,7 +187,7 @@ def test_nothing_of_the_session_is_shown(alice: Any) -> None:
 
 
 def test_the_life_of_a_sample(alice: Any, world: World) -> None:
-    """Made, found, changed, shared, deleted; its id is a number."""
+    """Made, found, changed, shared, deleted; its id is a number. What is gone was created, too."""
     before = world.flow.created["samples"]
     made = world(
         alice.create_sample,
@@ -196,7 +216,15 @@ def test_the_life_of_a_sample(alice: Any, world: World) -> None:
     with pytest.raises(exceptions.NotFoundError) as gone:
         world(alice.get_sample, made.id)
     assert (gone.value.resource_type, gone.value.resource_id) == ("sample", made.id)
-    assert world.flow.created["samples"] == before
+    assert world.flow.created["samples"] == before + 1
+
+
+def test_users_are_a_list(alice: Any, world: World) -> None:
+    """One name as a text would be shared with each of its letters: nothing is sent."""
+    before = served(world.flow)
+    with pytest.raises(InvalidRequestError, match="'carol': give a list"):
+        world(alice.share_sample, 1, "carol")
+    assert served(world.flow) == before
 
 
 def test_the_life_of_a_project(alice: Any, world: World) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 import failwell
 from apis.flow.conftest import ONCE, READS, World, served
-from failwell.apis.flow import exceptions
+from failwell.apis.flow import exceptions, patterns
 from failwell.apis.flow.client.queries import contract_of
 from failwell.apis.flow.contract import FLOW_GRAPHQL, FLOW_QUERIES
 from failwell.apis.flow.desk.archive import ACCESSIONS
@@ -38,6 +40,45 @@ def test_a_file_goes_up_and_comes_back(alice: Any, world: World, reads: Path) ->
     again = world(data.download, reads.with_name("again.fastq"))
     assert again.read_bytes() == READS
     assert sorted(path.suffix for path in reads.parent.iterdir()) == [".fastq"] * 3
+
+
+@pytest.mark.parametrize(("arrives", "told"), [(READS[::-1], "MD5"), (READS + b"@", "bytes")])
+def test_a_download_is_the_file_that_flow_speaks_of(
+    alice: Any, world: World, reads: Path, arrives: bytes, told: str
+) -> None:
+    """Other bytes, or more of them: an error, no file, and what was there before stays."""
+    data = world(alice.upload, reads, **QUIET)
+    assert data.md5 == hashlib.md5(READS).hexdigest()
+    kept = world.flow.service._desk.uploads.path(data.id)
+    kept.write_bytes(arrives)
+    back = reads.with_name("back.fastq")
+    back.write_bytes(b"before")
+    with pytest.raises(exceptions.FlowBadResponseError, match=f"another one: it.*{told}"):
+        world(alice.download, data, back, **QUIET)
+    assert back.read_bytes() == b"before"
+    assert sorted(path.name for path in reads.parent.iterdir()) == ["back.fastq", "reads.fastq"]
+    kept.write_bytes(READS)
+    assert world(alice.download, data, back, **QUIET).read_bytes() == READS
+
+
+def test_a_file_of_its_own_name_stays_here(
+    alice: Any, world: World, reads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever uploaded it chose the name: one that leads elsewhere is not followed."""
+    data = world(alice.upload, reads, **QUIET)
+    (reads.parent / "here").mkdir()
+    monkeypatch.chdir(reads.parent / "here")
+    assert world(data.download, **QUIET) == Path("reads.fastq")
+    for name in ("../reads.fastq", "/tmp/x", "..", "", "a\\b", "c:x", "a\nb"):
+        data.filename = name
+        with pytest.raises(InvalidRequestError, match="give a path"):
+            world(data.download, **QUIET)
+
+
+def test_a_folder_is_not_uploaded(alice: Any, world: World, tmp_path: Path) -> None:
+    """It says what to do instead."""
+    with pytest.raises(InvalidRequestError, match="upload an archive"):
+        world(alice.upload, tmp_path, **QUIET)
 
 
 def test_an_upload_lives_through_a_bad_network(alice: Any, world: World, reads: Path) -> None:
@@ -258,6 +299,12 @@ def test_graphql_answers_its_data(alice: Any, world: World) -> None:
     assert world(alice.graphql, "{ me { username } }") == {"me": {"username": "alice"}}
 
 
+def test_a_document_is_text(alice: Any, world: World) -> None:
+    """Anything else is refused here."""
+    with pytest.raises(InvalidRequestError, match="query is a dict"):
+        world(alice.graphql, {"query": "{ me { id } }"})
+
+
 def test_graphqls_errors_are_exceptions(alice: Any, world: World) -> None:
     """A 200 with `errors`, each of the guide's codes: the class that REST has for it."""
     with pytest.raises(exceptions.NotFoundError) as missing:
@@ -311,6 +358,21 @@ def test_a_mutation_says_what_became_of_it(alice: Any, world: World) -> None:
         world(alice.graphql, RUN % "FastQC")
     assert lost.value.outcome is Outcome.UNKNOWN
     assert served(world.flow) == before + 1
+
+
+def test_a_mutation_by_hand_is_sent_once(alice: Any, world: World) -> None:
+    """Whichever way it goes to `/graphql`, which knows no keys: a key there would be believed for
+    nothing."""
+    by_hand = (
+        lambda body: alice.request("POST", "/graphql?from=here", json=body),
+        lambda body: patterns.make_api_request("/graphql", "POST", body, client=alice),
+    )
+    for post in by_hand:
+        before = served(world.flow)
+        world.flow.suffer({"fault": "lose_answer", "times": 1, "match": {"path": "/graphql"}})
+        with suppress(exceptions.FlowConnectionError):
+            assert world(post, {"query": RUN % "FastQC"}) is None
+        assert served(world.flow) == before + 1
 
 
 def test_a_query_is_asked_again(alice: Any, world: World) -> None:

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -13,6 +14,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from apis.flow.conftest import READS, refused
 from failwell.apis.flow.contract import CODES, FLOW
 from failwell.apis.flow.endpoints import ENDPOINTS
+from failwell.sandbox.app import application, services
+from failwell.sandbox.wire import running
+from failwell.stores.memory import MemoryStore
 
 
 def test_the_sandbox_describes_it(flow: Any) -> None:
@@ -189,3 +193,22 @@ def test_an_injected_fault_speaks_the_dialect_of_its_path(
     response = flow.call("POST", path, json={})
     assert (response.status_code, response.headers["content-type"]) == (503, media)
     assert said in response.json()
+
+
+def test_a_store_that_outlives_flow() -> None:
+    """A key that was used, and a quota, are those of one life: the next Flow on the same store
+    begins with nothing, and would answer with a sample that it does not have."""
+    store = MemoryStore()
+    for _ in range(2):
+        with (
+            running(application(services(["flow"], store=store))) as url,
+            httpx2.Client(base_url=url + "/flow", trust_env=False) as http,
+        ):
+            about = http.get(url + "/sandbox.json").json()["apis"]["flow"]
+            token = http.post("/login", json=about["credentials"]["alice"]).json()["token"]
+            headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "the-same"}
+            made = http.post("/samples/create", json={"name": "Mine"}, headers=headers)
+            assert made.status_code == 201
+            assert made.headers["x-ratelimit-remaining"] == "999"
+            again = http.post("/samples/create", json={"name": "Mine"}, headers=headers)
+            assert (again.status_code, again.json()["result"]) == (409, made.json())

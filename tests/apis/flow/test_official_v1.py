@@ -4,6 +4,7 @@ files in forms, pipelines, and its one error class."""
 from __future__ import annotations
 
 import gc
+import pickle
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from apis.flow.conftest import READS
+import failwell
+from apis.flow.conftest import QUICK, READS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -147,3 +149,36 @@ def test_a_pipeline_that_there_is_not(connect: Connect) -> None:
     """It looks the name up itself, in our list of pipelines."""
     with pytest.raises(ValueError, match="Pipeline not found"):
         connect().run_pipeline("Custom-Analysis", "1.0", "24.04.2")
+
+
+# --- Adopted -------------------------------------------------------------------------------------
+
+
+def test_adopted_it_sends_a_mutation_once(flow: Any, connect: Connect, reads: str) -> None:
+    """GraphQL takes no keys: a file whose answer was lost is not sent again, and the error says so;
+    what is proven not to have begun is."""
+    client = failwell.adopt(connect(), policy=QUICK)
+    before = flow.created["data"]
+    flow.suffer({"fault": "lose_answer", "times": 1, "match": {"path": "/graphql"}})
+    with pytest.raises(failwell.APIConnectionError) as lost:
+        client.upload_data(reads)
+    flow.suffer()
+    assert lost.value.outcome == "unknown"
+    assert flow.created["data"] == before + 1
+    flow.suffer({"fault": "status", "status": 429, "times": 1, "match": {"path": "/graphql"}})
+    client.upload_data(reads)
+    assert flow.created["data"] == before + 2
+
+
+def test_adopted_its_queries_are_asked_again(flow: Any, connect: Connect) -> None:
+    """A document without a mutation only reads, whatever befalls it; to adopt anew changes nothing
+    of that, nor does a pickled session."""
+    client = connect()
+    for _ in range(2):
+        assert failwell.adopt(client, policy=QUICK) is client
+        flow.suffer({"fault": "lose_answer", "times": 2, "match": {"path": "/graphql"}})
+        assert client.user("alice")["username"] == "alice"
+    client.session = pickle.loads(pickle.dumps(client.session))
+    flow.suffer({"fault": "reset", "times": 2, "match": {"path": "/graphql"}})
+    assert client.user("alice")["username"] == "alice"
+    flow.suffer()

@@ -47,6 +47,12 @@ def test_an_unknown_id(flow: Any, path: str) -> None:
     assert details == {"resource_type": path.split("/")[1].rstrip("s"), "resource_id": 999999}
 
 
+def test_what_is_no_id(flow: Any) -> None:
+    """NOT_FOUND, too, and no number is made up for it."""
+    details = refused(flow.call("GET", "/samples/liver"), 404, "NOT_FOUND")
+    assert details == {"resource_type": "sample", "resource_id": None}
+
+
 def test_reading_takes_a_permission(flow: Any, shared: str) -> None:
     """FORBIDDEN, not 404, for Bob; Carol may read and not edit."""
     details = refused(flow.call("GET", f"/samples/{shared}", user="bob"), 403, "FORBIDDEN")
@@ -126,6 +132,28 @@ def test_an_execution_locks_its_samples(flow: Any) -> None:
     assert (edited.status_code, edited.json()["name"]) == (200, "New")
     assert flow.call("DELETE", f"/samples/{sample}").status_code == 204
     refused(flow.call("GET", f"/samples/{sample}"), 404, "NOT_FOUND")
+
+
+def test_an_execution_locks_the_samples_of_its_files(flow: Any) -> None:
+    """RESOURCE_LOCKED, too, where it was given a file of the sample and not the sample."""
+    sample = flow.sequenced()
+    (file,) = flow.call("GET", f"/samples/{sample}").json()["data"]
+    with flow.limited(concurrent_executions=0):
+        execution = flow.run(data_params={"reads": file["id"]})
+        refused(flow.call("DELETE", f"/samples/{sample}"), 409, "RESOURCE_LOCKED")
+    assert flow.ended(execution)["status"] == "OK"
+    assert flow.call("DELETE", f"/samples/{sample}").status_code == 204
+
+
+def test_what_is_deleted_was_created(flow: Any) -> None:
+    """The effects count what ever was: a duplicate is not hidden by deleting it."""
+    before = flow.created
+    sample = flow.sequenced()
+    project = flow.call("POST", "/projects/new", json={"name": "Short-lived"}).json()["id"]
+    for path in (f"/samples/{sample}", f"/projects/{project}"):
+        assert flow.call("DELETE", path).status_code == 204
+    one_more = {kind: before[kind] + 1 for kind in ("samples", "projects", "data")}
+    assert flow.created == before | one_more
 
 
 def test_pages(flow: Any) -> None:

@@ -58,6 +58,15 @@ def test_a_campaign_from_its_making_to_its_results(bench: Any) -> None:
     assert job["progress"]["iteration"] == job["progress"]["total_iterations"] == 2
 
 
+def test_the_surrogate_that_a_document_names(bench: Any) -> None:
+    """A network with the document's own settings, which the results tell."""
+    optimizer = {**bench.SPHERE["optimizer"], "surrogate": "mlp", "activation": "tanh"}
+    campaign = bench.started(mdl=bench.SPHERE | {"optimizer": optimizer})
+    assert bench.ended(campaign)["status"] == "completed"
+    told = bench.data("GET", f"/campaigns/{campaign}/results")["surrogate"]
+    assert told.startswith("mlp 32x32 (activation=tanh, epochs=200")
+
+
 def test_a_job_has_a_log(bench: Any) -> None:
     """7: its lines by level, by time, and from the end."""
     campaign = bench.started()
@@ -101,6 +110,23 @@ def test_a_document_may_come_as_a_file(bench: Any) -> None:
         assert made["name"] == changes.get("name", "from-a-file")
     as_text = bench.data("POST", "/campaigns", json={"name": "as-text", "mdl": right})
     assert as_text["domain"] == "water"
+
+
+def test_a_campaign_that_is_deleted_while_its_worker_starts(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4: NOT_FOUND for the start, and no job."""
+    campaign, before = bench.made(), bench.created["jobs"]
+    foreman = bench.service._foreman
+    ready = foreman.pool.ready
+
+    async def meanwhile() -> None:
+        await ready()
+        foreman._campaigns.delete(campaign)
+
+    monkeypatch.setattr(foreman.pool, "ready", meanwhile)
+    bench.refused(bench.call("POST", f"/campaigns/{campaign}/start"), 404, "NOT_FOUND")
+    assert bench.created["jobs"] == before
 
 
 # --- States (4, 6) -------------------------------------------------------------------------------

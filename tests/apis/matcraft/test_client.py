@@ -296,6 +296,7 @@ def test_errors_travel(client: Any) -> None:
         ({"mdl_path": "x" * 5000}, "cannot be read"),
         ({"mdl": {"name": "a", "parameters": [float("nan")]}}, "cannot be sent as JSON"),
         ({"mdl": {"name": "a", "parameters": object()}}, "cannot be sent as JSON"),
+        ({"mdl": 3}, "mdl is a int: give its text or its members"),
     ],
 )
 def test_a_document_that_is_refused_here(
@@ -308,8 +309,8 @@ def test_a_document_that_is_refused_here(
     assert bench.control("GET", "/sandbox/matcraft/effects").json()["requests"] == before
 
 
-@pytest.mark.parametrize("identifier", ["", ".", "../jobs", "a/b", "ü", "a" * 129])
-def test_what_is_no_id(client: Any, identifier: str) -> None:
+@pytest.mark.parametrize("identifier", ["", ".", "../jobs", "a/b", "ü", "a" * 129, 3.5])
+def test_what_is_no_id(client: Any, identifier: Any) -> None:
     """Refused here, for it would name another resource."""
     with pytest.raises(InvalidRequestError, match="is not an id"):
         client.campaigns.get(identifier)

@@ -27,10 +27,12 @@ from failwell.apis.matcraft.engine.evaluation import (
     optimum,
     properties,
 )
+from failwell.apis.matcraft.engine.network import Network
 from failwell.apis.matcraft.engine.optimiser import Campaign
 from failwell.apis.matcraft.engine.pareto import best
 from failwell.apis.matcraft.engine.surrogate import Surrogate, TrainingError
 from failwell.apis.matcraft.mdl import Document, Problem, parse
+from failwell.apis.matcraft.mdl.model import Optimizer
 
 X = {"name": "x", "type": "continuous", "bounds": [-2, 2]}
 Y = {"name": "y", "type": "continuous", "bounds": [-2, 2]}
@@ -138,26 +140,72 @@ def test_feasible_comes_before_better() -> None:
 # --- The surrogate -------------------------------------------------------------------------------
 
 
-def test_the_surrogate_learns() -> None:
+GP = Optimizer()
+MLP = Optimizer(surrogate="mlp", learning_rate=0.01, epochs=500)
+BOTH = pytest.mark.parametrize("settings", [GP, MLP], ids=["gp", "mlp"])
+
+
+@BOTH
+def test_the_surrogate_learns(settings: Optimizer) -> None:
     """Trained on a plane, it predicts the plane."""
     points = np.random.default_rng(0).random((30, 2))
     plane = points @ np.array([[2.0, -1.0], [1.0, 3.0]]) + 5
-    surrogate = Surrogate()
+    surrogate = Surrogate(settings)
     surrogate.train(points, plane, ("f", "g"))
     at = np.array([[0.4, 0.6], [0.2, 0.3]])
     expected = at @ np.array([[2.0, -1.0], [1.0, 3.0]]) + 5
-    assert surrogate.predict(at) == pytest.approx(expected, abs=0.02)
+    assert surrogate.predict(at) == pytest.approx(expected, abs=0.02 if settings is GP else 0.2)
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+def test_the_network_trains_as_it_is_told(activation: str) -> None:
+    """Each activation learns a curve, better with more epochs; dropout counts; a seed repeats."""
+    points = np.random.default_rng(0).random((64, 1))
+    curve = np.sin(4 * points)
+
+    def missed(epochs: int, dropout: float = 0.0) -> float:
+        network = Network(Optimizer(activation=activation, epochs=epochs, dropout=dropout))
+        network.fit(points, curve)
+        return float(((network.predict(points) - curve) ** 2).mean())
+
+    few = missed(50)
+    assert missed(1000) < min(few, 0.05)
+    assert missed(50) == few
+    assert missed(50, dropout=0.5) != few
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+def test_the_networks_slopes_are_those_of_its_error(activation: str) -> None:
+    """Each weight's slope is what a small change of the weight does to the mean squared error."""
+    dice = np.random.default_rng(3)
+    points, objectives = dice.random((6, 2)), dice.normal(size=(6, 2))
+    network = Network(Optimizer(activation=activation, epochs=50))
+    network.fit(points, objectives)
+    arrays = [*network._weights, *network._biases]
+
+    def error() -> float:
+        return float(((network.predict(points) - objectives) ** 2).mean())
+
+    for array, slopes in zip(arrays, network._slopes(dice, points, objectives), strict=True):
+        for place in list(np.ndindex(array.shape))[:5]:
+            before = array[place]
+            array[place] = before + 1e-6
+            above = error()
+            array[place] = before - 1e-6
+            slope, array[place] = (above - error()) / 2e-6, before
+            assert slopes[place] == pytest.approx(slope, abs=1e-6)
+
+
+@BOTH
 @pytest.mark.parametrize(
     ("column", "words"),
     [([1.0, 1.0, 1.0], "constant"), ([1.0, np.nan, 2.0], "finite"), ([1, np.inf, 2], "finite")],
 )
-def test_what_cannot_be_learnt(column: list[float], words: str) -> None:
+def test_what_cannot_be_learnt(settings: Optimizer, column: list[float], words: str) -> None:
     """The objective and its fault are named."""
     points = np.array([[0.1], [0.5], [0.9]])
     with pytest.raises(TrainingError, match=f"objective f .*{words}"):
-        Surrogate().train(points, np.array([column]).T, ("f",))
+        Surrogate(settings).train(points, np.array([column]).T, ("f",))
 
 
 # --- The search ----------------------------------------------------------------------------------

@@ -216,13 +216,13 @@ def test_huge_values_are_not_sent_back() -> None:
 
 
 def test_a_good_document_reads_as_it_is_meant() -> None:
-    """Defaults are those of the specification."""
+    """Defaults are those of the specification, but for the surrogate: a Gaussian process."""
     problem = parse(Document(GOOD))
     assert isinstance(problem, Problem)
     assert problem.columns == ("temperature", "solvent", "strength")
     settings = problem.optimizer
     assert (settings.method, settings.batch_size, settings.sigma0) == ("cma-es", 10, 0.3)
-    assert settings.surrogate == "mlp"
+    assert settings.surrogate == "gp"
 
 
 def test_limits_are_included() -> None:

@@ -136,12 +136,12 @@ def test_invalid_request(bench: Any, body: bytes) -> None:
 
 
 WRONG = "page=0 page=x page=-1 page=٣ page=1e3 page=99999999999999999999 per_page=101 per_page= "
-WRONG += "sort=nope sort=id;drop"
+WRONG += "sort=nope sort=id;drop status=finished domain=cheese"
 
 
 @pytest.mark.parametrize("query", WRONG.split())
 def test_a_query_that_is_wrong(bench: Any, query: str) -> None:
-    """4: a page that is no number, or an order that there is not."""
+    """4: a page that is no number; an order, a status or a domain that there is not."""
     bench.refused(bench.call("GET", f"/campaigns?{query}"), 400, "INVALID_REQUEST")
 
 

@@ -29,8 +29,9 @@ def missing(field: str, message: str) -> FailwellError:
     return fail("MISSING_REQUIRED_FIELD", details={"field": field, "message": message})
 
 
-def not_found(kind: str, number: int | str) -> FailwellError:
-    """NOT_FOUND, with type and number of what is not there."""
+def not_found(kind: str, number: int | str | None) -> FailwellError:
+    """NOT_FOUND, with type and number of what is not there; None where what was asked for is no
+    number that anything could have."""
     details = {"resource_type": kind.lower(), "resource_id": number}
     return fail("NOT_FOUND", message=f"{kind.capitalize()} not found", details=details)
 

@@ -71,7 +71,7 @@ def _handler(desk: Desk, endpoint: Endpoint) -> Handler:
 def _guarded(app: App, endpoint: Endpoint, guards: Guards, store: Store) -> App:
     """The route behind log-in, the size of its body, and its key, where it has them."""
     if endpoint.access == "user" and endpoint.method == "POST":
-        app = keyed(app, store)
+        app = keyed(app, store, guards.name_of)
     app = guards.bounded_chunk(app) if endpoint.takes == "form" else guards.bounded(app)
     return guards.logged_in(app) if endpoint.access == "user" else app
 

@@ -51,6 +51,7 @@ class FlowService(LocalService[Limits]):
             self.store,
             lambda: self.allowed,
             lambda: self._maintenance.running,
+            lambda: self.folder.name,
         )
         self._desk = desk
         self._passwords = {name: secrets.token_urlsafe(12) for name in _USERS}

@@ -45,10 +45,15 @@ def asked_page(request: Request, orders: Sequence[str]) -> Page:
     )
 
 
-def filters(request: Request, *columns: str) -> dict[str, str]:
-    """What the query asks the rows to have, by column."""
+def filters(request: Request, *columns: str, **choices: Sequence[str]) -> dict[str, str]:
+    """What the query asks the rows to have, by column; `choices` are columns with all that they
+    may hold. Raises `INVALID_REQUEST`."""
     query = request.query_params
-    return {column: query[column] for column in columns if column in query}
+    asked = {column: query[column] for column in (*columns, *choices) if column in query}
+    for column, allowed in choices.items():
+        if asked.get(column, allowed[0]) not in allowed:
+            raise invalid(f"{column} is {asked[column][:40]!r}: use {', '.join(allowed)}")
+    return asked
 
 
 def whole(request: Request, name: str, default: int, most: int) -> int:

@@ -50,7 +50,9 @@ def campaign(
         return _as_file(path.name, _read(path, "MDL document"), over)
     if isinstance(mdl, str):
         return _as_file("document.yaml", mdl.encode("utf-8", "replace"), over)
-    assert mdl is not None
+    # A caller's variable, which may be anything.
+    if not isinstance(mdl, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError.of(f"mdl is a {type(mdl).__name__}: give its text or its members")
     own = {key: mdl[key] for key in ("name", "domain") if key in mdl}
     return as_json(own | {"mdl": dict(mdl)} | _stated(over))
 

@@ -44,8 +44,8 @@ class Foreman:
         self._jobs = Jobs(database)
 
     async def start(self, campaign: Campaign) -> Job:
-        """Begin a campaign. Raises `CAMPAIGN_NOT_STARTABLE` or `WORKER_UNAVAILABLE`; then nothing
-        has been changed."""
+        """Begin a campaign. Raises `CAMPAIGN_NOT_STARTABLE` or `WORKER_UNAVAILABLE`, and
+        `LookupError` for one that has been deleted meanwhile; then nothing has been changed."""
         if campaign.status != "created":
             raise _not_startable(campaign)
         try:

@@ -151,11 +151,11 @@ def evaluate(domain: str, parameters: Mapping[str, float]) -> Operation[Evaluati
 
 def id_of(identifier: str) -> str:
     """The id. Raises `InvalidRequestError` for what is none."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", identifier):
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", str(identifier)):
         raise InvalidRequestError.of(
-            f"{identifier[:80]!r} is not an id: letters, digits, - and _ only"
+            f"{str(identifier)[:80]!r} is not an id: letters, digits, - and _ only"
         )
-    return identifier
+    return str(identifier)
 
 
 def _post(path: str, body: Body) -> Ask:

@@ -28,7 +28,8 @@ _CALLER, _USER = "failwell.flow.caller", "failwell.flow.user"
 
 
 class Guards:
-    """The layers; `is_closed` says whether Flow is under maintenance."""
+    """The layers; `is_closed` says whether Flow is under maintenance, `life` names the life of this
+    Flow: a store outlives it, and its users' keys and quotas are not those of the next one's."""
 
     def __init__(
         self,
@@ -37,12 +38,14 @@ class Guards:
         store: Store,
         limits: Callable[[], Limits],
         is_closed: Callable[[], bool],
+        life: Callable[[], str],
     ) -> None:
         self._accounts = accounts
         self._database = database
         self._limits = limits
         self._is_closed = is_closed
-        self._quota = limited(FLOW, store, self._windows, caller=quota_of)
+        self._life = life
+        self._quota = limited(FLOW, store, self._windows, caller=self._quota_of)
 
     def around_all(self, app: App) -> App:
         """The app behind everything that holds for every route."""
@@ -68,6 +71,17 @@ class Guards:
             return self._limits().max_chunk_bytes + self._limits().max_body_bytes
 
         return bounded(most, too_large)(app)
+
+    def name_of(self, scope: Any) -> str:
+        """Whose idempotency keys these are."""
+        return f"{self._life()} user {user_of(scope).number}"
+
+    def _quota_of(self, scope: Scope) -> str:
+        """Whose quota a request takes from: the user's, or that of the address it comes from."""
+        user = caller_of(scope).user
+        client = scope.get("client") or ("nowhere", 0)
+        who = f"address {client[0]}" if user is None else f"user {user}"
+        return f"{self._life()} {who}"
 
     def _known(self, scope: Scope) -> UserRow:
         try:
@@ -126,18 +140,6 @@ def user_of(scope: Any) -> UserRow:
     """Who is logged in, behind `logged_in`."""
     user: UserRow = scope[_USER]
     return user
-
-
-def name_of(scope: Any) -> str:
-    """Whose idempotency keys these are."""
-    return f"user {user_of(scope).number}"
-
-
-def quota_of(scope: Scope) -> str:
-    """Whose quota a request takes from: the user's, or that of the address it comes from."""
-    user = caller_of(scope).user
-    client = scope.get("client") or ("nowhere", 0)
-    return f"address {client[0]}" if user is None else f"user {user}"
 
 
 def _token_in(scope: Scope) -> str | None:

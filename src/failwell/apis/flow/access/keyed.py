@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from failwell.actions import Store
-from failwell.apis.flow.access.guards import name_of
 from failwell.apis.flow.contract import FLOW
 from failwell.errors import ConflictError
 from failwell.model import read_json
@@ -18,9 +18,9 @@ from failwell.server.types import App, Fields, Message, Receive, Scope, SendMess
 _CODE, _STATUS = FLOW.idempotency.conflict
 
 
-def keyed(app: App, store: Store) -> App:
-    """The app, whose writes with an `Idempotency-Key` run once."""
-    once = idempotent(FLOW, store, caller=name_of, on_error="release")(app)
+def keyed(app: App, store: Store, caller: Callable[[Scope], str]) -> App:
+    """The app, whose writes with an `Idempotency-Key` run once; `caller` says whose key it is."""
+    once = idempotent(FLOW, store, caller=caller, on_error="release")(app)
 
     async def told(scope: Scope, receive: Receive, send: SendMessage) -> None:
         key = ", ".join(lines("idempotency-key", scope["headers"]))

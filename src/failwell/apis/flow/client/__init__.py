@@ -69,7 +69,8 @@ class Client(Accounts, Samples, Projects, Files, Pipelines, Connected):
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         """A call of any route, with the same care; `arguments` are httpx2's."""
-        return self.client.request(method, path, **arguments)
+        client = self.client.under(queries.contract_at(path))
+        return client.request(method, path, **arguments)
 
 
 class AsyncClient(
@@ -99,4 +100,5 @@ class AsyncClient(
 
     async def request(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         """A call of any route, with the same care; `arguments` are httpx2's."""
-        return await self.client.request(method, path, **arguments)
+        client = self.client.under(queries.contract_at(path))
+        return await client.request(method, path, **arguments)

@@ -14,7 +14,7 @@ from failwell.apis.flow.client.facts import (
     ProjectFacts,
     SampleFacts,
 )
-from failwell.apis.flow.client.resources import client_of
+from failwell.apis.flow.client.resources import client_of, here
 
 if TYPE_CHECKING:
     from failwell.apis.flow.client import AsyncClient
@@ -58,8 +58,8 @@ class AsyncData(DataFacts, kw_only=True, dict=True):
     async def download(
         self, path: str | os.PathLike[str] | None = None, *, progress: bool = True
     ) -> Path:
-        """Fetch it, into a file of its own name where no path is given."""
-        where = self.filename if path is None else path
+        """Fetch it, into a file of its own name, here, where no path is given."""
+        where = here(self.filename) if path is None else path
         return await _client(self).download(self, where, progress=progress)
 
 

@@ -19,6 +19,7 @@ from failwell.apis.operation import arun, run
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.clients.renewal import TokenAuth
 from failwell.errors import FailwellError, InvalidRequestError
+from failwell.model import Kind
 from failwell.policy.renewal import YOUNG
 from failwell.tokens import RefreshError, Token
 
@@ -136,6 +137,11 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def refused(error: FailwellError) -> RefreshError:
-    """Why there is no fresh token, in Flow's own words."""
+    """Why there is no fresh token, in Flow's own words, and what to do: only where Flow refuses the
+    cookie is the session over."""
     said = f"{error.code}: {error.message}" if error.code else error.message
-    return RefreshError(f"Flow gives no fresh token ({said}); log in again")
+    if error.kind in (Kind.UNAUTHENTICATED, Kind.PERMISSION_DENIED):
+        return RefreshError(f"Flow gives no fresh token ({said}); log in again")
+    return RefreshError(
+        f"Flow could not be asked for a fresh token ({said}); you are still logged in: try again"
+    )

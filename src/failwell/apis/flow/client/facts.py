@@ -58,12 +58,13 @@ class ProjectFacts(msgspec.Struct, kw_only=True, dict=True):
 
 
 class DataFacts(msgspec.Struct, kw_only=True, dict=True):
-    """A file; `size` is in bytes, `reads` counts them where it holds any, `sample` is the id of
-    the sample that it belongs to."""
+    """A file; `size` is in bytes, `md5` the checksum of a whole one, `reads` counts the reads where
+    they were asked for, `sample` is the id of the sample that it belongs to."""
 
     id: int
     filename: str
     size: int = 0
+    md5: str | None = None
     data_type: str | None = None
     reads: int = 0
     complete: bool = True

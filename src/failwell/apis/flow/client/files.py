@@ -67,7 +67,10 @@ class Files(Base):
 
     def download(self, data: object, path: Where, *, progress: bool = True) -> Path:
         """Fetch a file's content to `path`, which is there whole or not at all. What broke goes on
-        at its byte; where the link has expired meanwhile, by a new one."""
+        at its byte; where the link has expired meanwhile, by a new one.
+
+        Raises `FlowBadResponseError` for one whose size or checksum is not what Flow says.
+        """
         return transfers.fetch(self.client, data, path, progress=progress)
 
 

@@ -60,7 +60,10 @@ def delete_sample(sample: object) -> Operation[None]:
 
 
 def share(what: str, thing: object, users: Sequence[object], level: Permission) -> Operation[None]:
-    """These users may do so much with a sample or a project."""
+    """These users may do so much with a sample or a project. Raises `InvalidRequestError` for one
+    name where a list is meant: its letters are no users."""
+    if isinstance(users, str):
+        raise InvalidRequestError.of(f"users is the text {users[:80]!r}: give a list of names")
     body = {"users": [str(getattr(user, "username", user)) for user in users], "permission": level}
     yield from Ask("POST", f"{what}/{id_of(thing)}/share", json=body)
 

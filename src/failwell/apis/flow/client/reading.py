@@ -40,11 +40,13 @@ class Organism(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A link to download a file by, until it expires (ISO 8601). It is a secret: whoever has it
-    may use it."""
+    """A link to download a file by, until it expires (ISO 8601), and what the whole file is, where
+    Flow says so: its `size` in bytes and its `md5`. It is a secret: whoever has it may use it."""
 
     url: str
     expires_at: str
+    size: int | None = None
+    md5: str | None = None
 
     def __repr__(self) -> str:
         return f"Link([redacted], expires_at={self.expires_at!r})"

@@ -4,6 +4,7 @@ them. Each is a plain record with a way back to its client; a pickled one has lo
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -38,6 +39,14 @@ def client_of(thing: object) -> Any:
             f"This {name} has lost its client: get it anew, as by client.get_{name.lower()}(id)"
         )
     return found
+
+
+def here(filename: str) -> str:
+    """The file's own name, in this folder. Raises `InvalidRequestError` for one that leads
+    elsewhere: whoever uploaded the file chose it."""
+    if filename in ("", ".", "..") or re.search(r"[/\\:\x00-\x1f]", filename):
+        raise InvalidRequestError.of(f"{filename!r} is no name for a file here: give a path")
+    return filename
 
 
 class Sample(SampleFacts, kw_only=True, dict=True):
@@ -79,8 +88,9 @@ class Data(DataFacts, kw_only=True, dict=True):
     def download(
         self, path: str | os.PathLike[str] | None = None, *, progress: bool = True
     ) -> Path:
-        """Fetch it, into a file of its own name where no path is given: see `Client.download`."""
-        where = self.filename if path is None else path
+        """Fetch it, into a file of its own name, here, where no path is given: see
+        `Client.download`."""
+        where = here(self.filename) if path is None else path
         return _client(self).download(self, where, progress=progress)
 
 

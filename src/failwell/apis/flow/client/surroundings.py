@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from failwell.apis.keys import sendable
 from failwell.errors import InvalidRequestError
 
 BASE_URL = "https://api.flow.bio"
@@ -24,12 +25,13 @@ def address_of(base_url: str | None, environment: Mapping[str, str]) -> str:
 def token_of(token: str | None, environment: Mapping[str, str]) -> str | None:
     """The token that is given, or the environment's, or the one in the file that it names.
 
-    Raises `InvalidRequestError` for a file that cannot be read, or that is empty.
+    Raises `InvalidRequestError` for a file that cannot be read, or that is empty, and for a token
+    that no header can carry.
     """
     said = token or environment.get(TOKEN_VARIABLE)
     file = environment.get(FILE_VARIABLE)
     if said or not file:
-        return said or None
+        return sendable(said, "token") if said else None
     try:
         kept = Path(file).read_text("utf-8").strip()
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ import httpx2
 import msgspec
 
 from failwell.apis.flow.client.operations import link_to
-from failwell.apis.flow.client.reading import id_of, read
+from failwell.apis.flow.client.reading import Link, id_of, read
+from failwell.apis.flow.contract import FLOW
 from failwell.apis.flow.exceptions import GoneError, NotFoundError, ValidationError
 from failwell.apis.operation import arun, run
 from failwell.batch import OffsetForm, adownload, aupload, download, upload
 from failwell.batch.uploads import forget
 from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.errors import InvalidRequestError
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.model import Failure, Kind
 
 CHUNK = 1_000_000
 """Bytes of a chunk; Flow takes 50 MB at most."""
@@ -37,13 +39,15 @@ def form(
     """The plan of an upload: each chunk says what the whole is to be, size and MD5 included, so
     that what is too large is refused at once, and what is damaged at its end.
 
-    Raises `InvalidRequestError` for a name with spaces, which Flow does not take.
+    Raises `InvalidRequestError` for a folder, and for a name with spaces, which Flow does not
+    take.
     """
     file = Path(path)
-    if not file.name or any(character.isspace() for character in file.name):
+    if any(character.isspace() for character in file.name):
         raise InvalidRequestError.of(f"{file.name!r}: Flow takes no spaces in the names of files")
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "md5").hexdigest()
+    if file.is_dir():
+        raise InvalidRequestError.of(f"{str(file)!r} is a folder: upload an archive of it")
+    digest = _sum_of(file)
     said = {name: str(value) for name, value in fields.items() if value is not None}
     whole = {"md5": digest, "file_size": str(file.stat().st_size)}
     return OffsetForm(url=url, chunk_size=chunk_size, fields={**said, **whole})
@@ -131,7 +135,7 @@ def fetch(client: Client, data: object, path: str | os.PathLike[str], *, progres
     for left in reversed(range(LINKS)):
         link = run(client, link_to(id_of(data)))
         try:
-            return download(client, link.url, path, progress=progress)
+            return download(client, link.url, path, progress=progress, check=_check_of(link))
         except GoneError:
             if not left:
                 raise
@@ -145,8 +149,33 @@ async def afetch(
     for left in reversed(range(LINKS)):
         link = await arun(client, link_to(id_of(data)))
         try:
-            return await adownload(client, link.url, path, progress=progress)
+            check = _check_of(link)
+            return await adownload(client, link.url, path, progress=progress, check=check)
         except GoneError:
             if not left:
                 raise
     raise AssertionError("the last link has raised")
+
+
+def _check_of(link: Link) -> Callable[[Path], None]:
+    """Raises `FlowBadResponseError` for a file that is not the one that Flow speaks of."""
+
+    def check(path: Path) -> None:
+        size = path.stat().st_size
+        if link.size not in (None, size):
+            raise _another(f"it has {size} bytes, and Flow's has {link.size}")
+        if link.md5 is not None and (found := _sum_of(path)) != link.md5.lower():
+            raise _another(f"its MD5 is {found}, and that of Flow's is {link.md5[:64]}")
+
+    return check
+
+
+def _another(why: str) -> FailwellError:
+    message = f"The file that came is another one: {why}; nothing of it was kept"
+    failure = Failure(kind=Kind.BAD_RESPONSE, message=message, api=FLOW.name, method="GET")
+    return FLOW.error(failure)
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()

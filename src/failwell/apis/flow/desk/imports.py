@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -65,7 +66,7 @@ class Imports:
         """The user's import with this number. Raises NOT_FOUND."""
         row = self._database.one(ImportRow, "number = ? AND owner = ?", number or 0, user.number)
         if row is None:
-            raise not_found("import", number or 0)
+            raise not_found("import", number)
         return row
 
     def catch_up(self) -> None:
@@ -113,7 +114,8 @@ class Imports:
         content = self._folder() / f"{spec.accession}.fastq"
         content.write_bytes(text)
         reads = text.count(b"\n") // 4
-        file = self._uploads.add(owner, content.name, content, sample=sample.number)
+        md5 = hashlib.md5(text, usedforsecurity=False).hexdigest()
+        file = self._uploads.add(owner, content.name, content, md5, sample=sample.number)
         self._database.change(DataRow, file.number, reads=reads)
         return sample.number
 

@@ -42,5 +42,5 @@ class Links:
             raise fail("TOKEN_INVALID", message="This link is for another file")
         row = self._database.one(DataRow, "number = ? AND filename = ?", number, filename)
         if row is None:
-            raise not_found("data", number or 0)
+            raise not_found("data", number)
         return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from failwell.apis.flow.desk.uploads import Uploads
+from failwell.apis.flow.desk.uploads import Uploads, sum_of
 from failwell.apis.flow.limits import MIB, Limits
 from failwell.apis.flow.records import Database, DataRow, ExecutionRow, ProcessRow, timestamp
 from failwell.apis.flow.runner.host import command, run
@@ -82,6 +83,8 @@ class Runs:
             command=" ".join(command(Path(f"{name}.json"))[1:]),
         )
         ended = await run(job, folder)
+        outputs = [] if ended.exit_code else sorted(folder.iterdir())
+        sums = [await asyncio.to_thread(sum_of, made) for made in outputs]
         with self._database.transaction():
             self._database.change(
                 ProcessRow,
@@ -90,9 +93,8 @@ class Runs:
                 finished=timestamp(),
                 **msgspec.structs.asdict(ended),
             )
-            if not ended.exit_code:
-                for made in sorted(folder.iterdir()):
-                    self._uploads.add(row.owner, made.name, made, process=process.number)
+            for made, md5 in zip(outputs, sums, strict=True):
+                self._uploads.add(row.owner, made.name, made, md5, process=process.number)
         return ended
 
     def _end(self, number: int, status: str, **columns: Any) -> None:

@@ -142,9 +142,12 @@ class Samples:
             self._sharing.share(row, [self._user(name) for name in names], level)
 
     def check_unlocked(self, numbers: list[int]) -> None:
-        """Raises RESOURCE_LOCKED where an execution that has not ended uses one of these."""
+        """Raises RESOURCE_LOCKED where an execution that has not ended uses one of these, or a file
+        of one."""
+        files = {file.number for number in numbers for file in self._uploads.of_sample(number)}
         for execution in self._database.all(ExecutionRow, "status = ''"):
-            if not set(numbers).isdisjoint(execution.sample_numbers):
+            uses_samples = not set(numbers).isdisjoint(execution.sample_numbers)
+            if uses_samples or not files.isdisjoint(execution.data_numbers):
                 raise locked()
 
     def _user(self, name: str) -> int:

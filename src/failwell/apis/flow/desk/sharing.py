@@ -47,7 +47,7 @@ class Sharing:
         kind = _KINDS[cls]
         row = None if number is None else self._database.one(cls, "number = ?", number)
         if row is None:
-            raise not_found(kind, number or 0)
+            raise not_found(kind, number)
         has = self.level(row, user)
         if _RANK[has] < _RANK[level]:
             raise forbidden(kind, row.number, level, has)

@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -90,10 +91,10 @@ class Uploads:
                 raise wrong_offset(row.size, chunk.offset)
             return await self._written(row, chunk, with_it)
 
-    def add(self, user: int, filename: str, content: Path, **columns: object) -> DataRow:
+    def add(self, user: int, filename: str, content: Path, md5: str, **columns: object) -> DataRow:
         """A whole file that the service itself has made; it is moved here from `content`."""
         size = content.stat().st_size
-        fields = {"data_type": _type_of(filename), **columns}
+        fields = {"data_type": _type_of(filename), "md5": md5, **columns}
         row = self._database.add(DataRow, **(_new(user, filename) | fields))
         content.replace(self.path(row.number))
         self._database.change(DataRow, row.number, size=size, complete=1)
@@ -138,7 +139,7 @@ class Uploads:
         path = self.path(row.number)
         try:
             await run_in_threadpool(_write, path, chunk.offset, chunk.blob)
-            reads = await run_in_threadpool(_whole, path, chunk) if chunk.is_last else 0
+            whole = await run_in_threadpool(_whole, path, chunk) if chunk.is_last else _Whole()
         except Exception:
             if chunk.is_last or chunk.offset == 0:
                 self.discard(row.number)
@@ -151,7 +152,8 @@ class Uploads:
                 last_offset=chunk.offset,
                 last_md5=_md5(chunk.blob),
                 complete=int(chunk.is_last),
-                reads=reads,
+                md5=whole.md5,
+                reads=whole.reads,
             )
             row = self._database.get(DataRow, row.number)
             if chunk.is_last and with_it is not None:
@@ -169,6 +171,7 @@ def _new(owner: int, filename: str) -> dict[str, object]:
         "last_offset": -1,
         "last_md5": "",
         "complete": 0,
+        "md5": None,
         "reads": 0,
         "given": 0,
     }
@@ -193,23 +196,32 @@ def _write(path: Path, offset: int, blob: bytes) -> None:
         file.truncate()
 
 
-def _whole(path: Path, chunk: Chunk) -> int:
-    """Check a file that is whole; the number of its reads, where it must hold reads."""
+class _Whole(NamedTuple):
+    """What is known of a file that is whole: its checksum, and how many reads it must hold."""
+
+    md5: str | None = None
+    reads: int = 0
+
+
+def _whole(path: Path, chunk: Chunk) -> _Whole:
+    """Check a file that is whole."""
     size = path.stat().st_size
     if chunk.file_size not in (None, size):
         raise upload_failed("Size mismatch", expected_size=chunk.file_size, received_size=size)
-    if chunk.md5:
-        _check_sum(path, chunk.md5)
+    found, said = sum_of(path), chunk.md5 or ""
+    if said and said.lower() != found:
+        raise upload_failed("Checksum mismatch", expected_md5=said[:64], received_md5=found)
     if chunk.is_directory:
         _check_archive(path, chunk.filename)
-    return _fastq(lambda: fastq.count(path, chunk.filename)) if chunk.is_reads else 0
+    if not chunk.is_reads:
+        return _Whole(found)
+    return _Whole(found, _fastq(lambda: fastq.count(path, chunk.filename)))
 
 
-def _check_sum(path: Path, expected: str) -> None:
+def sum_of(path: Path) -> str:
+    """The MD5 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
-        received = hashlib.file_digest(file, "md5").hexdigest()
-    if received != expected.lower():
-        raise upload_failed("Checksum mismatch", expected_md5=expected[:64], received_md5=received)
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _check_archive(path: Path, filename: str) -> None:

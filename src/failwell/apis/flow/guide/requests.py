@@ -11,9 +11,12 @@ from typing import Any, TypeVar, cast, overload
 import httpx2
 
 from failwell.apis.flow.client import AsyncClient, Client
+from failwell.apis.flow.client.queries import contract_at
 from failwell.apis.flow.client.reading import read
+from failwell.apis.flow.contract import FLOW
 from failwell.apis.flow.exceptions import FlowAPIError, FlowConnectionError, FlowTimeoutError
 from failwell.apis.operation import Ask, Operation, arun, run
+from failwell.contract import Contract
 from failwell.headers import dump_retry_after
 from failwell.model import read_json
 from failwell.settings import Options
@@ -96,7 +99,8 @@ def make_api_request(
     Awaitable with an `AsyncClient`; without a client, one is made from the environment. Raises
     `BadResponseError` and `CircuitOpenError`, which the guide does not speak of.
     """
-    return _done(client, _asked(endpoint, method, data, hooks or Hooks()))
+    operation = _asked(endpoint, method, data, hooks or Hooks())
+    return _done(client, operation, contract_at(endpoint))
 
 
 @overload
@@ -126,18 +130,18 @@ def make_idempotent_request(
     `ConflictError` for a key that came with another sample.
     """
     key = idempotency_key or str(uuid.uuid4())
-    return _done(client, _created(dict(operation), key))
+    return _done(client, _created(dict(operation), key), FLOW)
 
 
 def _done(
-    client: Client | AsyncClient | None, operation: Operation[T]
+    client: Client | AsyncClient | None, operation: Operation[T], contract: Contract
 ) -> T | Coroutine[Any, Any, T]:
     if isinstance(client, AsyncClient):
-        return arun(client.client, operation)
+        return arun(client.client.under(contract), operation)
     if client is not None:
-        return run(client.client, operation)
+        return run(client.client.under(contract), operation)
     with Client() as made:
-        return run(made.client, operation)
+        return run(made.client.under(contract), operation)
 
 
 def _asked(endpoint: str, method: str, data: Any, hooks: Hooks) -> Operation[Answer | None]:

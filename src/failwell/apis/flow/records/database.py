@@ -82,15 +82,10 @@ class Database(database.Database):
         self._open.execute(statement, values)
 
     def created(self) -> dict[str, int]:
-        """How many of each were really created and are there; outputs of executions are theirs, and
-        not counted as data. It can be asked while the database is stopped."""
-        counts = {
-            "samples": "samples WHERE NOT given",
-            "projects": "projects",
-            "data": "data WHERE complete AND NOT given AND process IS NULL",
-            "executions": "executions",
-        }
-        return self.counts({name: f"SELECT count(*) FROM {of}" for name, of in counts.items()})
+        """How many of each were ever created. It can be asked while the database is stopped."""
+        kinds = ("samples", "projects", "data", "executions")
+        query = "SELECT number FROM created WHERE kind = '{}'"
+        return self.counts({kind: query.format(kind) for kind in kinds})
 
 
 def timestamp(now: float | None = None) -> str:

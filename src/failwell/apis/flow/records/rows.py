@@ -50,7 +50,8 @@ class SampleRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A file, whole or still being uploaded: `size` bytes of it are there.
+    """A file, whole or still being uploaded: `size` bytes of it are there; of a whole one, `md5`
+    is the checksum.
 
     `last_offset` and `last_md5` tell the last chunk, so that it is known when it comes again.
     """
@@ -65,6 +66,7 @@ class DataRow(msgspec.Struct, frozen=True, kw_only=True):
     last_offset: int
     last_md5: str
     complete: int
+    md5: str | None
     reads: int
     sample: int | None
     process: int | None

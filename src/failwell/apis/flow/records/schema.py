@@ -20,8 +20,8 @@ CREATE TABLE data (
     number INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NULL, filename TEXT NOT NULL,
     data_type TEXT NOT NULL, is_directory INTEGER NOT NULL, created TEXT NOT NULL,
     size INTEGER NOT NULL, last_offset INTEGER NOT NULL, last_md5 TEXT NOT NULL,
-    complete INTEGER NOT NULL, reads INTEGER NOT NULL, sample INTEGER, process INTEGER,
-    given INTEGER NOT NULL
+    complete INTEGER NOT NULL, md5 TEXT, reads INTEGER NOT NULL, sample INTEGER,
+    process INTEGER, given INTEGER NOT NULL
 );
 CREATE TABLE shares (
     kind TEXT NOT NULL, resource INTEGER NOT NULL, user INTEGER NOT NULL, level INTEGER NOT NULL,
@@ -44,8 +44,24 @@ CREATE TABLE imports (
     status TEXT NOT NULL, created TEXT NOT NULL, started TEXT, finished TEXT,
     sample_ids TEXT NOT NULL, error TEXT
 );
+CREATE TABLE created (kind TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO created VALUES ('samples', 0), ('projects', 0), ('data', 0), ('executions', 0);
+CREATE TRIGGER a_sample AFTER INSERT ON samples WHEN NOT NEW.given BEGIN
+    UPDATE created SET number = number + 1 WHERE kind = 'samples';
+END;
+CREATE TRIGGER a_project AFTER INSERT ON projects BEGIN
+    UPDATE created SET number = number + 1 WHERE kind = 'projects';
+END;
+CREATE TRIGGER a_file AFTER UPDATE OF complete ON data
+WHEN NEW.complete AND NOT OLD.complete AND NOT NEW.given AND NEW.process IS NULL BEGIN
+    UPDATE created SET number = number + 1 WHERE kind = 'data';
+END;
+CREATE TRIGGER an_execution AFTER INSERT ON executions BEGIN
+    UPDATE created SET number = number + 1 WHERE kind = 'executions';
+END;
 CREATE INDEX samples_of_project ON samples (project);
 CREATE INDEX data_of_sample ON data (sample);
 CREATE INDEX processes_of_execution ON processes (execution);
 """
-"""`given` marks what was there from the start, which nobody has created."""
+"""`given` marks what was there from the start, which nobody has created. `created` counts what
+ever was, deleted or not; the outputs of executions are theirs, and not counted as data."""

@@ -22,7 +22,7 @@ class AccountRoutes:
     async def login(self, request: Request) -> Response:
         fields = Fields(await json_object(request))
         username, password = fields.name("username"), fields.text("password")
-        if password is None and not fields.issues:
+        if not fields.has("password"):
             fields.complain("password", "Password is required")
         fields.check()
         found = self._desk.accounts.log_in(username, password or "")

@@ -120,6 +120,7 @@ def data_json(desk: Desk, row: DataRow) -> dict[str, Any]:
         "filename": row.filename,
         "data_type": row.data_type,
         "size": row.size,
+        "md5": row.md5,
         "reads": row.reads,
         "complete": bool(row.complete),
         "is_directory": bool(row.is_directory),

@@ -63,7 +63,8 @@ class FileRoutes:
             raise invalid(wrong("id", "This file is not whole yet"))
         path, expires = self._desk.links.to(row)
         url = str(request.base_url).rstrip("/") + self._base + path
-        return JSONResponse({"url": url, "expires_at": expires}, 201)
+        about = {"size": row.size, "md5": row.md5}
+        return JSONResponse({"url": url, "expires_at": expires, **about}, 201)
 
     async def download(self, request: Request) -> Response:
         token = request.query_params.get("token")

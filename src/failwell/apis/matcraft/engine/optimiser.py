@@ -107,7 +107,7 @@ class Campaign:
         )
 
     def _trained(self) -> Surrogate:
-        surrogate = Surrogate()
+        surrogate = Surrogate(self._problem.optimizer)
         surrogate.train(self._points, self._values, self._names)
         return surrogate
 

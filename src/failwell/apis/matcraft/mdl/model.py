@@ -40,13 +40,13 @@ class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Optimizer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How to search. `budget` and `batch_size` are evaluations; `population` is how many
-    candidates the surrogate screens for a batch. The training settings are those of a neural
-    surrogate."""
+    candidates the surrogate screens for a batch. The last four are the training settings of the
+    surrogate `mlp`, a network; `gp` is a Gaussian process, and needs none."""
 
     method: str = "cma-es"
     budget: int = 100
     batch_size: int = 10
-    surrogate: str = "mlp"
+    surrogate: str = "gp"
     seed: int = 0
     sigma0: float = 0.3
     population: int = 40

@@ -141,7 +141,7 @@ def _optimizer(top: Fields) -> Optimizer:
         method=fields.choice("method", ("cma-es", "random"), "cma-es"),
         budget=fields.whole("budget", 1, 10_000, 100),
         batch_size=batch,
-        surrogate=fields.choice("surrogate", ("mlp", "gp"), "mlp"),
+        surrogate=fields.choice("surrogate", ("mlp", "gp"), "gp"),
         seed=fields.whole("seed", 0, 2**32 - 1, 0),
         sigma0=fields.between("sigma0", 0.05, 0.5, 0.3),
         population=fields.whole("population", 10, 200, max(10, min(4 * batch, 200))),

@@ -19,9 +19,16 @@ from failwell.apis.matcraft.answers import (
     unknown,
 )
 from failwell.apis.matcraft.contract import MATCRAFT
+from failwell.apis.matcraft.domains import DOMAINS
 from failwell.apis.matcraft.foreman import Foreman
 from failwell.apis.matcraft.mdl import MistakesError
-from failwell.apis.matcraft.state.campaigns import ORDERS, Campaign, Campaigns, NameTakenError
+from failwell.apis.matcraft.state.campaigns import (
+    ORDERS,
+    STATES,
+    Campaign,
+    Campaigns,
+    NameTakenError,
+)
 from failwell.apis.matcraft.state.database import Database
 from failwell.apis.matcraft.state.datasets import Datasets
 from failwell.apis.matcraft.state.jobs import Jobs
@@ -57,7 +64,7 @@ class CampaignRoutes:
     async def list(self, request: Request, key: Key) -> Response:
         """GET /campaigns"""
         page = asked_page(request, ORDERS)
-        wanted = filters(request, "status", "domain", "name")
+        wanted = filters(request, "name", status=STATES, domain=tuple(DOMAINS))
         rows, total = self._campaigns.page(key.account, wanted, page)
         return page_of([self._told(row) for row in rows], total, page)
 
@@ -73,7 +80,10 @@ class CampaignRoutes:
     async def start(self, request: Request, key: Key) -> Response:
         """POST /campaigns/{id}/start"""
         campaign = self._campaign(request, key)
-        await self._foreman.start(campaign)
+        try:
+            await self._foreman.start(campaign)
+        except LookupError:  # it was deleted while a worker was started for it
+            raise unknown("Campaign", campaign.id) from None
         return answer(self._told(self._campaign(request, key)), 202)
 
     async def stop(self, request: Request, key: Key) -> Response:

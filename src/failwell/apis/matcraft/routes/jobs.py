@@ -18,7 +18,7 @@ from failwell.apis.matcraft.answers import (
     whole,
 )
 from failwell.apis.matcraft.state.database import Database
-from failwell.apis.matcraft.state.jobs import LEVELS, ORDERS, Job, Jobs
+from failwell.apis.matcraft.state.jobs import LEVELS, ORDERS, STATES, Job, Jobs
 from failwell.apis.matcraft.state.keys import Key
 
 _MOST_LINES = 10_000
@@ -33,7 +33,7 @@ class JobRoutes:
     async def list(self, request: Request, key: Key) -> Response:
         """GET /jobs"""
         page = asked_page(request, ORDERS)
-        wanted = filters(request, "status")
+        wanted = filters(request, status=STATES)
         if "campaign_id" in request.query_params:
             wanted["campaign"] = request.query_params["campaign_id"]
         rows, total = self._jobs.page(key.account, wanted, page)

@@ -16,6 +16,8 @@ from failwell.apis.matcraft.state.listing import Page, listed, one
 ORDERS = ("created_at", "name", "domain", "status", "evaluations")
 """What a list may be ordered by."""
 
+STATES = ("created", "sampling", "running", "completed", "converged", "failed", "stopped")
+
 
 class NameTakenError(Exception):
     """Another record of the account has this name."""

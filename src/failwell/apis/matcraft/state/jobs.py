@@ -14,6 +14,7 @@ from failwell.apis.matcraft.state.database import Database, new_id
 from failwell.apis.matcraft.state.listing import Page, listed, one
 
 ORDERS = ("created_at", "status")
+STATES = ("queued", "running", "completed", "failed", "cancelled")
 LEVELS = ("debug", "info", "warning", "error")
 
 

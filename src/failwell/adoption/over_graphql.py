@@ -1,0 +1,65 @@
+"""Mount failwell under GraphQL's documents: what only reads may be asked again, what writes not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import requests
+from requests.adapters import BaseAdapter
+
+from failwell.adoption.ledger import Ledger
+from failwell.apis.flow.client.queries import contract_of
+from failwell.apis.flow.contract import FLOW_GRAPHQL, FLOW_QUERIES
+from failwell.clients.requests import Adapter
+from failwell.contract import Contract
+
+
+class Documents(BaseAdapter):
+    """Sends each document to Flow under its own contract: its GraphQL takes no idempotency keys."""
+
+    def __init__(self, inner: BaseAdapter, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self._made_of = inner, settings
+        own: dict[str, Any] = {name: settings[name] for name in settings if name != "contract"}
+        self._by_contract = {
+            contract: Adapter(inner, contract=contract, **own)
+            for contract in (FLOW_QUERIES, FLOW_GRAPHQL)
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A session pickles with its adapters; what they know of origins stays behind."""
+        return Documents, self._made_of
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """The answer, by the adapter for documents of this kind."""
+        return self._by_contract[_contract_in(request)].send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        """Close the connections below."""
+        for adapter in self._by_contract.values():
+            adapter.close()
+
+
+def mount(session: requests.Session, url: str, ledger: Ledger) -> None:
+    """Make every document that a `requests.Session`, which failwell is under, sends to `url` pass
+    through `Documents`."""
+    below = session.get_adapter(url)
+    inner = below.inner if isinstance(below, Adapter) else below
+    session.mount(url, Documents(inner, ledger.settings))
+    ledger.mounted("GraphQL's documents, of which only those without a mutation are asked again")
+
+
+def _contract_in(request: requests.PreparedRequest) -> Contract:
+    """The contract of the document in a JSON body; any other body, as one with files, writes."""
+    try:
+        body = msgspec.json.decode(request.body or b"", type=_Asked)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return FLOW_GRAPHQL
+    return contract_of(body.query)
+
+
+class _Asked(msgspec.Struct):
+    query: str
