@@ -251,6 +251,8 @@ async def coroutine() -> None: ...
     [
         ([3], {}, "Call 0 is a int"),
         ([lambda: 1], {"limit": 0}, "limit=0"),
+        ([lambda: 1], {"limit": "5"}, "limit='5'"),
+        ([lambda: 1], {"limit": 2.5}, "limit=2.5"),
         ([lambda: 1], {"stop_after": 0}, "stop_after=0"),
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -16,7 +17,9 @@ from starlette.routing import Route, Router
 
 import failwell
 from failwell.batch import OffsetForm, adownload, aupload, download, upload
-from failwell.errors import FailwellError, InvalidRequestError, NotFoundError
+from failwell.batch.partial import Check, Partial
+from failwell.batch.plans import Piece, Progressed
+from failwell.errors import BadResponseError, FailwellError, InvalidRequestError, NotFoundError
 from failwell.sandbox.wire import WIRE, running
 from failwell.settings import Policy, Retry
 
@@ -102,15 +105,17 @@ def url(depot: Depot) -> Iterator[str]:
         yield url
 
 
-def fetched(url: str, path: Path, *, is_async: bool, policy: Policy = QUICK) -> Path:
+def fetched(
+    url: str, path: Path, *, is_async: bool, policy: Policy = QUICK, check: Check | None = None
+) -> Path:
     async def later() -> Path:
         async with failwell.AsyncClient(base_url=url, policy=policy, trust_env=False) as client:
-            return await adownload(client, "/file", path)
+            return await adownload(client, "/file", path, check=check)
 
     if is_async:
         return asyncio.run(later())
     with failwell.Client(base_url=url, policy=policy, trust_env=False) as client:
-        return download(client, "/file", path)
+        return download(client, "/file", path, check=check)
 
 
 def sent(
@@ -221,6 +226,25 @@ def test_a_range_that_was_not_asked_for_is_refused(depot: Depot, url: str, tmp_p
     assert digest(fetched(url, tmp_path / "f", is_async=False)) == WANTED
 
 
+@both
+def test_a_file_that_fails_its_check_is_not_kept(
+    depot: Depot, url: str, tmp_path: Path, is_async: bool
+) -> None:
+    """It is checked before it takes its place: what was there stays, and no part is left."""
+
+    def check(path: Path) -> None:
+        if digest(path) != WANTED:
+            raise ValueError("another file")
+
+    (tmp_path / "f").write_bytes(b"before")
+    depot.content = CONTENT[::-1]
+    with pytest.raises(ValueError, match="another file"):
+        fetched(url, tmp_path / "f", is_async=is_async, check=check)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"before")]
+    depot.content = CONTENT
+    assert digest(fetched(url, tmp_path / "f", is_async=is_async, check=check)) == WANTED
+
+
 def test_a_file_that_is_not_there_is_not_tried_again(url: str, tmp_path: Path) -> None:
     """A final answer ends the download at once, and leaves nothing."""
     with failwell.Client(base_url=url, policy=QUICK, trust_env=False) as client:
@@ -240,6 +264,32 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "reads.fastq"
     path.write_bytes(CONTENT)
     return path
+
+
+@both
+def test_a_download_that_gets_no_further_comes_to_its_end(
+    depot: Depot, url: str, tmp_path: Path, is_async: bool
+) -> None:
+    """Without a tag each try begins anew; that some bytes come each time is no progress."""
+    depot.etag = None
+    depot.breaks = [100_000, 50_000] * 20
+    with pytest.raises(FailwellError):
+        fetched(url, tmp_path / "file", is_async=is_async)
+    assert len(depot.asked) == 3
+
+
+def test_a_compressed_form_is_not_resumed(tmp_path: Path) -> None:
+    """Its ranges would be those of other bytes."""
+    part = Partial(tmp_path / "file", "https://api.example.org/file")
+    assert part.begin(200, {"etag": '"v1"', "content-encoding": "gzip"})
+    part.write(b"1234")
+    assert "Range" not in part.asks()
+    assert part.begin(200, {"etag": '"v1"', "content-length": "9"})
+    part.write(b"1234")
+    assert part.asks()["Range"] == "bytes=4-"
+    coded = {"content-range": "bytes 4-8/9", "content-encoding": "gzip"}
+    with pytest.raises(BadResponseError):
+        part.begin(206, coded)
 
 
 @both
@@ -311,3 +361,28 @@ def test_a_chunk_must_have_a_size(url: str, source: Path) -> None:
     """Nothing is sent for a plan that would not come to an end."""
     with pytest.raises(InvalidRequestError, match="chunk_size=0"):
         sent(url, source, is_async=False, size=0)
+
+
+class Forgetful(OffsetForm, frozen=True, kw_only=True):
+    """A plan of an API that is back at its beginning whenever it is asked."""
+
+    def ask(self, upload: Progressed) -> Piece:
+        return Piece(method="GET", url="/file")
+
+    def asked(self, upload: Progressed, answer: Any) -> Progressed:
+        return Progressed(name=upload.name, size=upload.size)
+
+
+def test_an_upload_that_gets_no_further_comes_to_its_end(
+    depot: Depot, url: str, source: Path
+) -> None:
+    """A first chunk that goes well each time is no progress."""
+    depot.drops = ["", "before"] * 40
+    plan = Forgetful(chunk_size=100_000)
+    once = msgspec.structs.replace(QUICK, breaker=None, budget=None)
+    with (
+        failwell.Client(base_url=url, policy=once, trust_env=False) as client,
+        pytest.raises(FailwellError),
+    ):
+        upload(client, source, plan)
+    assert len(depot.chunks) < 20

@@ -144,9 +144,24 @@ def test_threads_lose_no_failure() -> None:
     assert breaker.failure_count == 1000
 
 
-@pytest.mark.parametrize("settings", [{"failure_threshold": 0}, {"recovery_timeout": 0},
-                                      {"recovery_timeout": float("nan")}])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"failure_threshold": 0},
+        {"failure_threshold": 2.5},
+        {"recovery_timeout": 0},
+        {"recovery_timeout": float("nan")},
+        {"recovery_timeout": "60"},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
-    """When it is made."""
-    with pytest.raises(ValueError, match="must be"):
+    """When it is made, by the names that its user knows."""
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"^{name}=.* must be"):
         CircuitBreaker(**settings)
+
+
+def test_what_is_no_exception_is_refused() -> None:
+    """It would hide the first failure."""
+    with pytest.raises(TypeError, match="name exception classes"):
+        CircuitBreaker(on="OSError")  # type: ignore[arg-type]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -278,3 +281,78 @@ def test_a_write_that_did_nothing_is_made_again(work: Work) -> None:
     act = work.guarded(on=())
     work.failures, work.error = 1, APIConnectionError(refused)
     assert (act(7), work.made) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"on": "OSError"}, "on='OSError': name exception classes"),
+        ({"on": (1,)}, "on="),
+        ({"on": KeyboardInterrupt}, "on="),
+        ({"key": ""}, "key=''"),
+        ({"key": 5}, "key=5"),
+        ({"policy": 3}, "policy=3: give a failwell.Policy"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(settings: dict[str, Any], said: str) -> None:
+    """And not in the middle of the first failure."""
+    with pytest.raises(TypeError, match=re.escape(said)):
+        guard(**settings)
+
+
+def test_the_parentheses_are_asked_for() -> None:
+    """A decorator without them would take the function for its policy."""
+    with pytest.raises(TypeError, match="with parentheses"):
+        guard(len)  # type: ignore[arg-type]
+
+
+def test_a_generator_is_no_call() -> None:
+    """Its work is done after the call, out of any guard's sight."""
+
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(TypeError, match=r"numbers is a generator"):
+        guard()(numbers)
+
+
+def test_any_callable_may_be_guarded() -> None:
+    """An object whose call is awaited, and a partial of a function."""
+
+    class Later:
+        async def __call__(self, value: int) -> int:
+            return value
+
+    assert guard(on=DownError)(functools.partial(int, "7"))() == 7
+    assert asyncio.run(guard(on=DownError)(Later())(8)) == 8
+
+
+def test_the_deadline_is_named() -> None:
+    """An async function that ran into its deadline is told from one that timed out by itself."""
+
+    @guard(Policy(deadline=0.01), key="napping")
+    async def nap() -> None:
+        await asyncio.sleep(10)
+
+    with pytest.raises(TimeoutError, match=r"^guard napping was not done in its 0.01 s$"):
+        asyncio.run(nap())
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    """The time that a function takes to raise counts, too."""
+    made = 0
+
+    @guard(
+        Policy(deadline=0.5, retry=Retry(base=0.05, jitter=None), breaker=None),
+        key="d",
+        on=DownError,
+    )
+    def slow() -> None:
+        nonlocal made
+        made += 1
+        time.sleep(0.3)
+        raise DownError
+
+    with pytest.raises(DownError):
+        slow()
+    assert made <= 2

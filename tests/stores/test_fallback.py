@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import failwell
 from failwell.actions import StoreError
 from failwell.clients.origin import opened
 from failwell.stores.fallback import RETRY_AFTER, AsyncFallbackStore, FallbackStore
@@ -213,3 +214,10 @@ def test_a_url_that_names_no_store_is_refused_at_once() -> None:
     """It will not be back."""
     with pytest.raises(ValueError, match="names no store"):
         opened("sqlight:///x.db")
+
+
+@pytest.mark.parametrize("make", [failwell.Client, failwell.AsyncClient])
+def test_what_is_no_store_is_refused(make: Any) -> None:
+    """When the client is made: a URL is a string, and a store has an `update`."""
+    with pytest.raises(TypeError, match="store=5: give a store, or its URL"):
+        make(store=5)

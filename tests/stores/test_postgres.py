@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import uuid
+import warnings
 from collections.abc import Callable
 
 import psycopg
 import pytest
 
+import failwell
 from failwell import stores
 from failwell.actions import StoreError
 from failwell.stores.postgres import PostgresStore
@@ -88,6 +91,33 @@ class TestPostgresStore(StoreTests):
                 store.update("k", Add())
         assert store.update("k", Add()) == 2
         store.close()
+
+    def test_a_statement_that_fails_does_not_spoil_the_next(self) -> None:
+        """A table that was dropped is made anew; a server that is read-only for a while is told of,
+        and used again afterwards."""
+        store = PostgresStore(self.url)
+        store.update("k", Add())
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("DROP TABLE failwell_records")
+            assert store.update("k", Add()) == 1
+            connection.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+            try:
+                store.close()
+                with pytest.raises(StoreError, match="read-only"):
+                    store.update("k", Add())
+            finally:
+                connection.execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
+        assert store.update("k", Add()) == 2
+        store.close()
+
+    def test_a_store_that_is_let_go_closes_its_connection(self) -> None:
+        """Nobody has to: a client that was given its URL does not; psycopg would warn of it."""
+        client = failwell.Client(base_url="https://api.example.org", store=self.url)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            del client
+            gc.collect()
+        assert said == []
 
     def test_a_key_of_any_length_is_a_key(self) -> None:
         """A key longer than an index row, and one with a NUL in it, have records of their own."""

@@ -324,3 +324,15 @@ def test_a_store_that_is_let_go_is_freed(path: str) -> None:
     del store
     gc.collect()
     assert gone() is None
+
+
+def test_a_store_that_is_let_go_closes_its_file(path: str) -> None:
+    """Nobody has to: a client that was given its URL does not."""
+    store = SQLiteStore(path)
+    store.update("k", Add())
+    connection = store._connection  # pyright: ignore[reportPrivateUsage]
+    assert connection is not None
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

@@ -266,6 +266,17 @@ def test_a_step_without_an_undo_is_refused(is_async: bool) -> None:
 
 
 @both
+@pytest.mark.parametrize("how", [{"undo": 5}, {"look_up": "find"}])
+def test_an_undo_that_cannot_be_called_is_refused(how: dict[str, Any], is_async: bool) -> None:
+    """Before its step is done, for it would be missed only when it is needed."""
+    shop = Shop()
+    (name,) = how
+    with pytest.raises(InvalidRequestError, match=f"^{name}=.*: give a function"):
+        told(shop, [("a", how)], is_async=is_async)
+    assert shop.log == []
+
+
+@both
 def test_ctrl_c_rolls_back_and_is_not_replaced(is_async: bool) -> None:
     """An interruption comes out as it is; what could not be undone is a note on it."""
     shop = Shop()

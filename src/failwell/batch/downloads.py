@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from failwell import redaction
-from failwell.batch.partial import Partial
+from failwell.batch.partial import Check, Partial
 from failwell.batch.patience import Patience
 from failwell.batch.progress import Bar, bar
 from failwell.clients.httpx2 import AsyncClient, Client
@@ -19,49 +19,59 @@ _ANY = {"failwell": Options(expect="any")}
 
 
 def download(
-    client: Client, url: str, path: str | os.PathLike[str], *, progress: bool = True
+    client: Client,
+    url: str,
+    path: str | os.PathLike[str],
+    *,
+    progress: bool = True,
+    check: Check | None = None,
 ) -> Path:
     """Fetch `url` into the file `path`, which is there whole or not at all; its path.
 
     It grows in `<path>.part`. Where it breaks, in this call or in an earlier process, the rest is
     asked for (`Range`, with the strong `ETag` in `If-Range`); a file that has changed meanwhile, or
     whose server gives no strong tag, is fetched from its beginning. It is tried again as the
-    client's `Retry` says, counted anew whenever bytes have arrived.
+    client's `Retry` says, counted anew whenever it has come further than before. `check` gets the
+    whole file before it takes its place; where it raises, as over a checksum, nothing is kept.
 
     Raises `FailwellError` where it cannot go on.
     """
     part, patience = Partial(Path(path), _name(client, url)), Patience(client.policy.retry)
     with bar(None, part.path.name, shown=progress, in_bytes=True) as shown:
         while True:
-            before = part.size
             try:
                 _fetch(client, url, part, shown)
                 break
             except FailwellError as error:
-                wait = _wait(error, part, patience, before)
+                wait = _wait(error, part, patience)
             time.sleep(wait)
-    part.finish()
+    part.finish(check)
     return part.path
 
 
 async def adownload(
-    client: AsyncClient, url: str, path: str | os.PathLike[str], *, progress: bool = True
+    client: AsyncClient,
+    url: str,
+    path: str | os.PathLike[str],
+    *,
+    progress: bool = True,
+    check: Check | None = None,
 ) -> Path:
     """Fetch `url` into the file `path`, which is there whole or not at all; its path. As
     `download`."""
     import anyio
+    import anyio.to_thread
 
     part, patience = Partial(Path(path), _name(client, url)), Patience(client.policy.retry)
     with bar(None, part.path.name, shown=progress, in_bytes=True) as shown:
         while True:
-            before = part.size
             try:
                 await _afetch(client, url, part, shown)
                 break
             except FailwellError as error:
-                wait = _wait(error, part, patience, before)
+                wait = _wait(error, part, patience)
             await anyio.sleep(wait)
-    part.finish()
+    await anyio.to_thread.run_sync(part.finish, check)
     return part.path
 
 
@@ -87,11 +97,10 @@ async def _afetch(client: AsyncClient, url: str, part: Partial, shown: Bar) -> N
             shown.advance(len(chunk))
 
 
-def _wait(error: FailwellError, part: Partial, patience: Patience, before: int) -> float:
+def _wait(error: FailwellError, part: Partial, patience: Patience) -> float:
     """Seconds until it goes on. Raises the error where it does not: an answer that never began
     has had the client's own retries."""
-    if part.size > before:
-        patience.refresh()
+    patience.reach(part.size)
     if isinstance(error, APIError) and error.status_code == 416 and part.size:
         part.drop()
         return 0.0

@@ -84,8 +84,8 @@ class _Batch(Generic[T]):
 
     def __init__(self, calls: Iterable[Callable[[], T]], limit: int, stop_after: int) -> None:
         for name, value in (("limit", limit), ("stop_after", stop_after)):
-            if value < 1:
-                raise InvalidRequestError.of(f"{name}={value}: it must be 1 or more")
+            if not hasattr(value, "__index__") or value < 1:
+                raise InvalidRequestError.of(f"{name}={value!r}: it must be a whole number above 0")
         self.calls = checked(calls)
         self._numbers = numbers_of(calls, len(self.calls))
         self._stop_after = stop_after

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     total: int | None = None
 
+
+Check = Callable[[Path], None]
+"""Raises where a file that has come whole is not what it should be."""
 
 _CONTENT_RANGE = r"bytes (\d+)-\d+/(\d+|\*)"
 
@@ -72,34 +75,47 @@ class Partial:
         else:
             self.drop()
             self.total = _length_of(fields)
-            self._know(fields.get("etag"))
+            self._know(fields.get("etag") if _is_plain(fields) else None)
         return True
 
     def _go_on(self, fields: Mapping[str, str]) -> None:
         start, self.total = _range_of(fields.get("content-range", ""))
         known = None if self._version is None else self._version.etag
-        if start != self.size or fields.get("etag", known) != known:
+        is_same = fields.get("etag", known) == known and _is_plain(fields)
+        if start != self.size or not is_same:
             size = self.size
             self.drop()
-            raise _misfit(f"Bytes from {size} on were asked for, and those from {start} on came")
+            raise _misfit(
+                f"Bytes from {size} on were asked for, and those from {start} on came, "
+                "or those of another version"
+            )
 
     def write(self, chunk: bytes) -> None:
         """Add bytes at the end."""
         with self._part.open("ab") as file:
             file.write(chunk)
 
-    def finish(self) -> None:
+    def finish(self, check: Check | None = None) -> None:
         """Put the whole file into its place, at once. Raises `BadResponseError` where it is not as
-        long as the server said."""
+        long as the server said, and what `check` raises; then nothing is kept of it."""
         self._part.touch()
         if self.total is not None and self.size != self.total:
             size = self.size
             self.drop()
             raise _misfit(f"The file has {size} bytes, and the server spoke of {self.total}")
+        self._pass(check)
         with self._part.open("rb+") as file:
             os.fsync(file.fileno())
         self._part.replace(self.path)
         self._facts.unlink(missing_ok=True)
+
+    def _pass(self, check: Check | None) -> None:
+        try:
+            if check is not None:
+                check(self._part)
+        except Exception:
+            self.drop()
+            raise
 
     def drop(self) -> None:
         """Forget what is there: it belongs to another version."""
@@ -133,8 +149,12 @@ def _range_of(field: str) -> tuple[int | None, int | None]:
 
 def _length_of(fields: Mapping[str, str]) -> int | None:
     length = fields.get("content-length", "")
-    is_plain = fields.get("content-encoding", "identity") == "identity"
-    return int(length) if length.isdecimal() and is_plain else None
+    return int(length) if length.isdecimal() and _is_plain(fields) else None
+
+
+def _is_plain(fields: Mapping[str, str]) -> bool:
+    """Whether the bytes come as they are on the disk; ranges of a compressed form mean others."""
+    return fields.get("content-encoding", "identity") == "identity"
 
 
 def _misfit(message: str) -> BadResponseError:

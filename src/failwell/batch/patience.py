@@ -9,15 +9,18 @@ from failwell.settings import Retry
 
 
 class Patience:
-    """Counts the failures in a row of one transfer; each piece that arrives makes it fresh."""
+    """Counts the failures in a row of one transfer; each piece that brings it further than ever
+    makes it fresh. One that begins again and again comes to its end."""
 
     def __init__(self, retry: Retry | None) -> None:
         self._retry = retry
         self._failures = 0
+        self._furthest = 0
 
-    def refresh(self) -> None:
-        """A piece has arrived."""
-        self._failures = 0
+    def reach(self, offset: int) -> None:
+        """So many bytes are there."""
+        if offset > self._furthest:
+            self._failures, self._furthest = 0, offset
 
     def wait(self, error: FailwellError, roll: float) -> float | None:
         """Seconds until it goes on; None where the error is final. `roll` is in [0, 1)."""

@@ -208,7 +208,7 @@ def _story(file: _Source, plan: ChunkPlan, patience: Patience) -> Deeds:
             yield Pause(wait)
             upload = yield from _where(upload, plan)
             continue
-        patience.refresh()
+        patience.reach(ends)
         upload = msgspec.structs.replace(upload, offset=ends, state=plan.sent(upload, answer))
         yield Note(upload)
     closing = plan.finish(upload)

@@ -9,10 +9,11 @@ from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from failwell.errors import CircuitOpenError
+from failwell.guarding.named import exceptions
 from failwell.model import Failure, Kind
 from failwell.policy import breaker
 from failwell.policy.breaker import HEALTHY, Circuit, Hold, State
-from failwell.settings import Breaker
+from failwell.settings import Breaker, is_number, require, require_whole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,7 +25,8 @@ class CircuitBreaker:
     (HALF_OPEN), whose success closes it and whose failure opens it again.
 
     `on` are the exceptions that count as failures. Threads and tasks may share one. Raises
-    `ValueError` for a threshold below 1 or a time-out that is not above 0.
+    `ValueError` for a threshold below 1 or a time-out that is not above 0, `TypeError` for an `on`
+    that names no exception classes.
 
     Source: the class of this name in Flow's guide "API Error Handling".
     """
@@ -37,6 +39,9 @@ class CircuitBreaker:
         on: type[Exception] | tuple[type[Exception], ...] = Exception,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        require_whole("failure_threshold", failure_threshold, 1)
+        is_time = is_number(recovery_timeout) and recovery_timeout > 0
+        require(is_time, "recovery_timeout", recovery_timeout, "above 0 seconds")
         self.failure_threshold = failure_threshold
         self.recovery_timeout = recovery_timeout
         self.last_failure_time: float | None = None
@@ -46,7 +51,7 @@ class CircuitBreaker:
             longest=recovery_timeout,
             probe=max(recovery_timeout, 60.0),
         )
-        self._on = on
+        self._on = exceptions(on)
         self._clock = clock
         self._lock = threading.Lock()
         self._circuit = HEALTHY

@@ -14,6 +14,7 @@ from failwell.clients.origin import async_store, only_sync, opened, sync_store
 from failwell.drive import Rim, adrive, drive
 from failwell.flows.gate import CALM, Enter, Gate
 from failwell.flows.guarded import Guarding, Try, guarded
+from failwell.guarding.named import exceptions
 from failwell.policy import deadline
 from failwell.settings import Policy
 from failwell.stores.memory import MemoryStore
@@ -38,25 +39,49 @@ def guard(
     known. A deadline ends an async call; a sync one is not begun again after it.
 
     The function raises what it raised last, `CircuitOpenError` or `RateLimitError` where it was
-    not called, `TimeoutError` where an async one ran into its deadline.
+    not called, `TimeoutError` where an async one ran into its deadline. Raises `TypeError` for what
+    cannot be guarded, or is no policy, key or exception class.
     """
-    settings = policy or Policy()
-    exceptions = on if isinstance(on, tuple) else (on,)
+    settings, named = _checked(policy, key), exceptions(on)
 
     def decorate(function: F) -> F:
-        name = key or f"{function.__module__}.{function.__qualname__}"
+        name = _name(function) if key is None else key
         gate = Gate(
             key=f"guard {name}",
             budget=settings.budget,
             breaker=settings.breaker,
             governor=settings.governor,
         )
-        make = _async_guard if inspect.iscoroutinefunction(function) else _sync_guard
-        return cast(
-            "F", functools.wraps(function)(make(function, settings, gate, exceptions, store))
-        )
+        make = _async_guard if _is_async(function) else _sync_guard
+        return cast("F", functools.wraps(function)(make(function, settings, gate, named, store)))
 
     return decorate
+
+
+def _checked(policy: Any, key: Any) -> Policy:
+    if callable(policy):
+        raise TypeError("write @failwell.guard(), with parentheses, or failwell.guard()(function)")
+    if policy is not None and not isinstance(policy, Policy):
+        raise TypeError(f"policy={policy!r}: give a failwell.Policy(...)")
+    if key is not None and not (isinstance(key, str) and key):
+        raise TypeError(f"key={key!r}: give the name that guarded functions have in common")
+    return policy or Policy()
+
+
+def _name(function: Any) -> str:
+    """The name of a function; of a callable object, that of its class."""
+    if hasattr(function, "__qualname__"):
+        return f"{function.__module__}.{function.__qualname__}"
+    return _name(type(function))
+
+
+def _is_async(function: Any) -> bool:
+    """Whether calling it gives what must be awaited. Raises `TypeError` for a generator, whose
+    work is done after the call."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{_name(function)} is a generator: guard the function that does its work")
+    called = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def _terms(policy: Policy, gate: Gate, on: tuple[type[Exception], ...], now: float) -> Guarding:
@@ -121,8 +146,9 @@ def _async_guard(
                 return await function(*args, **kwargs)
             import anyio
 
-            with anyio.fail_after(send.within):
+            with anyio.move_on_after(send.within):
                 return await function(*args, **kwargs)
+            raise TimeoutError(f"{gate.key} was not done in its {policy.deadline:g} s")
 
         flow = guarded(_terms(policy, gate, on, began), clock(), failed, asked)
         result: T = await adrive(flow, attempt, rim)

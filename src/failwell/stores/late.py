@@ -27,6 +27,12 @@ class LateStore:
         """Apply `change` to the record under `key`, atomically; its answer."""
         return (self._store or self._opened()).update(key, change)
 
+    def close(self) -> None:
+        """Close the store, if it could be opened."""
+        close = getattr(self._store, "close", None)
+        if close is not None:
+            close()
+
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:

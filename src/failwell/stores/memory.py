@@ -13,6 +13,7 @@ R = TypeVar("R")
 A = TypeVar("A")
 
 _SWEEP_EVERY = 256
+_MOST_MARKS = 4096
 
 
 class Kept:
@@ -59,8 +60,10 @@ class MemoryStore:
             return step.answer
 
     def glance(self, key: str) -> Kept | None:
-        """What is kept under `key`, read without the lock: only to be marked, or left alone."""
-        return self._records.get(key)
+        """What is kept under `key`, read without the lock: only to be marked, or left alone; None
+        where there is nothing, or it has as many marks as it bears."""
+        kept = self._records.get(key)
+        return kept if kept is not None and len(kept.marks) < _MOST_MARKS else None
 
     def _sweep(self, now: float) -> None:
         gone = [key for key, k in self._records.items() if k.ends is not None and k.ends <= now]

@@ -66,11 +66,12 @@ class PostgresStore:
             return step.answer
 
     def _begun(self, key: bytes) -> psycopg.Cursor[tuple[Any, ...]]:
-        """A transaction with a row for the key in it; an idle connection may have been lost."""
+        """A transaction with a row for the key in it; an idle connection may have been lost, and
+        one with a statement that failed refuses all others."""
         with self._told():
             try:
                 return self._begin(key)
-            except psycopg.OperationalError:
+            except psycopg.Error:
                 self._drop()
                 return self._begin(key)
 
@@ -117,6 +118,12 @@ class PostgresStore:
         with self._lock:
             self._drop()
 
+    def __del__(self) -> None:
+        """A client that opened it by its URL lets go of it without a word."""
+        with suppress(Exception):
+            self._leave_inherited()
+            self._drop()
+
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             connection = psycopg.connect(
@@ -125,9 +132,11 @@ class PostgresStore:
                 connect_timeout=max(1, int(self._timeout)),
                 options=f"-c lock_timeout={int(self._timeout * 1000)}",
             )
-            with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SETUP_LOCK,))
-                connection.execute(sql.SCHEMA)
+            try:
+                _set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
 
@@ -150,9 +159,15 @@ class PostgresStore:
         try:
             yield
         except (psycopg.Error, msgspec.MsgspecError) as error:
-            if isinstance(error, psycopg.OperationalError):
+            if isinstance(error, psycopg.Error):
                 self._drop()
             raise StoreError(f"The store in PostgreSQL cannot be used: {_brief(error)}") from None
+
+
+def _set_up(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SETUP_LOCK,))
+        connection.execute(sql.SCHEMA)
 
 
 def _brief(error: Exception) -> str:

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import msgspec
@@ -106,6 +106,11 @@ class SQLiteStore:
         """Close the file; an update after that raises `StoreError`."""
         with self._lock:
             self._closed = True
+            self._let_go()
+
+    def __del__(self) -> None:
+        """A client that opened it by its URL lets go of it without a word."""
+        with suppress(Exception):
             self._let_go()
 
     def _let_go(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from concurrent.futures import ThreadPoolExecutor
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
 from failwell.actions import AsyncStore, Change, Store
@@ -15,16 +16,32 @@ A = TypeVar("A")
 
 
 class ThreadedStore:
-    """The updates of `store`, awaited; one at a time, in the order they were asked for."""
+    """The updates of `store`, awaited on asyncio or trio; one at a time, in the order they were
+    asked for. It may be used on both sides of a fork."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._begin()
+
+    def _begin(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="failwell-store")
+        self._process = os.getpid()
 
     async def update(self, key: str, change: Change[R, A]) -> A:
         """Apply `change` to the record under `key`, atomically; its answer."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._store.update, key, change)
+        if self._process != os.getpid():  # the thread stayed behind
+            self._begin()
+        return await _awaited(self._thread.submit(self._store.update, key, change))
+
+
+async def _awaited(future: Future[A]) -> A:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import anyio.to_thread
+
+        return await anyio.to_thread.run_sync(future.result)
+    return await asyncio.wrap_future(future)
 
 
 def unblocked(store: Store | AsyncStore) -> Store | AsyncStore:

@@ -118,6 +118,7 @@ def plan(
         raise InvalidRequestError.of(
             "A Declared request is a step of a durable transaction: give a store, a name, a client"
         )
+    _check_callable(undo=undo, look_up=look_up)
     step = Step(
         label=label_of(action),
         undoable=undo is not None,
@@ -125,6 +126,12 @@ def plan(
         irreversible=settings.get("irreversible", False),
     )
     return Calling(action, arguments, undo, look_up, step)
+
+
+def _check_callable(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and not callable(value):
+            raise InvalidRequestError.of(f"{name}={value!r}: give a function")
 
 
 class DurablePlan:
