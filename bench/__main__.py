@@ -26,7 +26,7 @@ MEASURES = {
 PACKAGES = (
     "failwell", "httpx2", "msgspec", "httpx", "httpx-retries", "httpware", "clientwright",
     "ionq-core", "starlette", "asgi-correlation-id", "slowapi", "nopanic", "stamina", "tenacity",
-    "purgatory", "pybreaker",
+    "purgatory", "pybreaker", "interlock-cb", "redress", "openai", "botocore",
 )  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"

@@ -14,7 +14,7 @@ import httpx
 import httpx2
 
 import failwell
-from bench import peers
+from bench.peers import clientwright, httpware, httpx_retries
 from bench.rounds import Case, Repeat, Row, Table, compare
 from failwell.apis.toolpath.contract import TOOLPATH
 
@@ -69,14 +69,14 @@ def _rows(many: Callable[[Any], Repeat], *, sync: bool) -> list[Row]:
     cases = [
         Case("failwell, GENERIC", many(ours(transport=mock)), TARGET),
         Case("failwell, TOOLPATH", many(ours(transport=mock, contract=TOOLPATH)), TARGET),
-        Case("httpware", many(peers.httpware_over(mock, sync=sync))),
+        Case("httpware", many(httpware.over(mock, sync=sync))),
     ]
-    if peers.CLIENTWRIGHT:
-        cases.append(Case("clientwright", many(peers.clientwright_over(mock, sync=sync))))
+    if clientwright.HERE:
+        cases.append(Case("clientwright", many(clientwright.over(mock, sync=sync))))
     rows = compare(Case("bare httpx2", many(bare(transport=mock))), cases, ROUNDS)
-    if not peers.CLIENTWRIGHT:
-        rows.append(Row("clientwright", note="needs Python 3.12"))
-    retrying = Case("httpx-retries", many(peers.httpx_retries_over(old, sync=sync)))
+    if not clientwright.HERE:
+        rows.append(Row("clientwright", note=clientwright.ABSENT))
+    retrying = Case("httpx-retries", many(httpx_retries.over(old, sync=sync)))
     rows += compare(Case("bare httpx", many(bare_old(transport=old))), [retrying], ROUNDS)
     return rows
 

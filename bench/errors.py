@@ -1,9 +1,9 @@
 """An error's body to the exception that the caller catches.
 
 Ours begins with the answer as the client adapter hands it on and ends when the exception is
-caught: it is read by its dialect, judged by its evidence, its words are scrubbed of secrets, and it
-is raised in the API's own class. Its body, details and issues are scrubbed and read when somebody
-looks, which is a case of its own. The bare case is `json.loads` and a plain exception. ionq-core
+caught: it is read by its dialect, judged by its evidence, and raised in the API's own class. What
+it says in words is scrubbed of secrets when somebody looks: at its sentence, or at everything,
+which are cases of their own. The bare case is `json.loads` and a plain exception. ionq-core
 begins with an `httpx.Response` whose body is read, and goes its own way from there.
 """
 
@@ -106,7 +106,8 @@ def _table(
     fields = _fields(media, len(text))
     cases = [
         Case("failwell", _ours(contract, text, fields), target),
-        Case("and all looked at", _looked_at(contract, text, fields)),
+        Case("and its sentence read", _looked_at(contract, text, fields, str)),
+        Case("and all looked at", _looked_at(contract, text, fields, _all)),
         Case("its reading alone", _read(contract, text, fields)),
         Case("ionq-core", _ionq(text, fields)),
     ]
@@ -148,8 +149,13 @@ def _ours(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
     return _many(once)
 
 
-def _looked_at(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:
-    """The same, whose catcher looks at the body, the details and the issues."""
+def _looked_at(
+    contract: Contract,
+    text: bytes,
+    fields: dict[str, str],
+    look: Callable[[FailwellError], object],
+) -> Repeat:
+    """The same, whose catcher looks."""
     request, response = _answered(contract, text, fields)
 
     def once() -> None:
@@ -158,9 +164,14 @@ def _looked_at(contract: Contract, text: bytes, fields: dict[str, str]) -> Repea
         try:
             raise contract.error(verdict.failure)
         except FailwellError as error:
-            _ = error.failure
+            look(error)
 
     return _many(once)
+
+
+def _all(error: FailwellError) -> object:
+    """Its words, and its body, details and issues."""
+    return error.failure
 
 
 def _read(contract: Contract, text: bytes, fields: dict[str, str]) -> Repeat:

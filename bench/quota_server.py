@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
+import httpx2
+
 SECONDS = 90.0
 """After so long it goes, whatever becomes of whoever started it."""
 
@@ -106,3 +108,9 @@ def serving(mode: Mode) -> Iterator[str]:
     finally:
         process.terminate()
         process.join()
+
+
+def told(url: str) -> dict[str, int]:
+    """What the server at that URL has counted: `served`, `refused`, `down`."""
+    counts: dict[str, int] = httpx2.get(f"{url}/told", trust_env=False).json()
+    return counts
