@@ -66,8 +66,19 @@ def digest(value: str) -> str:
 
 class RefreshError(Exception):
     """There is no fresh token: why, in words without a secret. It is the `__cause__` of the
-    `AuthenticationError` that the call raises."""
+    `AuthenticationError` that the call raises.
+
+    `transient` says that it may pass: the token endpoint was away or busy, so the credential may
+    still be good, and the same call may go well later.
+    """
+
+    def __init__(self, message: str = "", *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class NoTimeError(RefreshError):
     """The call's own deadline ended before there was a fresh token."""
+
+    def __init__(self, message: str = "", *, transient: bool = True) -> None:
+        super().__init__(message, transient=transient)

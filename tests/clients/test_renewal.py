@@ -195,19 +195,22 @@ def test_the_async_client_shares_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "said", "passes"),
     [
-        (Act(status=200, body=PAGE, content_type="text/html", commit=False), "JSONDecodeError"),
-        (refusal(500, "internal"), "HTTPStatusError (status 500)"),
-        (Act("hang", commit=False), "ReadTimeout"),
-        (Act("reset", commit=False), "Error"),
-        (Act(status=200, body=b'{"access_token": 5}', commit=False), "Error"),
+        (Act(status=200, body=PAGE, content_type="text/html", commit=False), "JSONDecode", False),
+        (refusal(500, "internal"), "HTTPStatusError (status 500)", True),
+        (Act("hang", commit=False), "ReadTimeout", True),
+        (Act("reset", commit=False), "Error", True),
+        (Act(status=200, body=b'{"access_token": 5}', commit=False), "Error", False),
     ],
     ids=["page", "500", "hang", "reset", "number"],
 )
 @pytest.mark.parametrize("kind", ["sync", "async", "threaded"])
-def test_a_failed_refresh_surfaces_the_original_401(kind: str, answer: Act, said: str) -> None:
-    """The API's own error is raised, at once; why there is no token stands behind it."""
+def test_a_failed_refresh_surfaces_the_original_401(
+    kind: str, answer: Act, said: str, passes: bool
+) -> None:
+    """The API's own error is raised, at once; why there is no token stands behind it, and whether
+    that may pass."""
     desk = Desk(lambda number: answer)
     with desk.server() as server:
         auth = auth_of(kind, server, seconds=0.3)
@@ -217,6 +220,8 @@ def test_a_failed_refresh_surfaces_the_original_401(kind: str, answer: Act, said
     assert error.outcome is failwell.Outcome.NOT_STARTED
     assert isinstance(error.__cause__, failwell.RefreshError)
     assert said in str(error.__cause__)
+    assert error.__cause__.transient is passes
+    assert ("may still be good" in error.advice) is passes
     assert server.done == 0
 
 

@@ -63,6 +63,8 @@ def test_no_wait_is_longer_than_the_call() -> None:
     [
         (ValueError("tok-secret"), "the token could not be refreshed: ValueError", True),
         (RefreshError("it is down"), "it is down", True),
+        (RefreshError("it is away", transient=True), "it is away", True),
+        (ConnectionResetError(), "the token could not be refreshed: ConnectionResetError", True),
         (NoTimeError("no time"), "no time", False),
     ],
 )
@@ -70,7 +72,11 @@ def test_a_failure_is_written_down(raised: Exception, why: str, told: bool) -> N
     """In words of our own; the caller's own deadline is nobody else's failure."""
     seen, error = actions([Mine(), raised, None])
     assert (isinstance(error, RefreshError), str(error)) == (True, why)
-    assert seen[-1].change == Fall(holder="me", why=why if told else None)
+    passes = isinstance(raised, ConnectionError) or getattr(raised, "transient", False)
+    assert error.transient is passes
+    assert seen[-1].change == Fall(
+        holder="me", why=why if told else None, transient=told and passes
+    )
     assert (error.__cause__, error.__context__) == (None, None)
 
 
@@ -83,5 +89,6 @@ def test_an_interruption_gives_the_lease_back() -> None:
 
 def test_a_pause_is_told() -> None:
     """Where nobody may fetch, what is known is raised."""
-    _, error = actions([Barred("it is down")])
-    assert (type(error), str(error)) == (RefreshError, "it is down")
+    for passes in (False, True):
+        _, error = actions([Barred("it is down", passes)])
+        assert (type(error), str(error), error.transient) == (RefreshError, "it is down", passes)

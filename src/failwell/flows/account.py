@@ -13,6 +13,7 @@ from failwell.model import Attempt, Failure, Fault, Issue, Kind, Outcome, Reply,
 from failwell.policy import evidence
 from failwell.policy.evidence import Verdict
 from failwell.policy.tags import why_unfindable
+from failwell.tokens import RefreshError
 
 KEPT_BODY = 4 * 1024 * 1024
 """Bytes of a request body that an error keeps, so that the call can be settled later."""
@@ -42,9 +43,13 @@ def error_of(
     attempts: list[Attempt],
     *,
     out_of_time: bool,
+    no_token: RefreshError | None = None,
 ) -> FailwellError:
-    """The exception for a call that ends with this verdict; `outcome` is what is known of it."""
+    """The exception for a call that ends with this verdict; `outcome` is what is known of it, and
+    `no_token` why its credential could not be renewed, where that was tried."""
     failure = verdict.failure
+    if no_token is not None and no_token.transient:
+        failure = msgspec.structs.replace(failure, advice=_STILL_GOOD, transient=True)
     if outcome is not failure.outcome:
         failure = msgspec.structs.replace(failure, outcome=outcome)
     if outcome in _SPEAK_FOR_THEMSELVES:
@@ -61,6 +66,9 @@ def error_of(
 
 
 _SPEAK_FOR_THEMSELVES = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
+
+
+_STILL_GOOD = "The credential may still be good; it could not be renewed just now. Try again later."
 
 
 def with_differences(failure: Failure, issues: tuple[Issue, ...]) -> Failure:

@@ -225,6 +225,7 @@ def _ended(story: Story, why: str, now: float) -> Flow[NoReturn]:
         story.outcome,
         story.attempts,
         out_of_time=terms.ends is not None and now >= terms.ends,
+        no_token=story.no_token,
     )
     yield from Emit(CallFailed(error, why))
     raise error from (reply.cause if isinstance(reply, Fault) else story.no_token)

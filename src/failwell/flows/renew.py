@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from failwell.actions import Flow, Send, Update, Wait
+from failwell.contract import TRANSIENT
 from failwell.model import Request
 from failwell.policy import deadline
 from failwell.policy.renewal import Barred, Busy, Claim, Fall, Land
@@ -48,8 +49,8 @@ def renew(wanted: Renewing) -> Flow[Token]:
         match answer:
             case Token():
                 return answer
-            case Barred(why):
-                raise RefreshError(why)
+            case Barred(why, transient):
+                raise RefreshError(why, transient=transient)
             case Busy(seconds):
                 left = deadline.left(wanted.ends, now)
                 if not wanted.patient or left == 0:
@@ -78,8 +79,11 @@ def _fetched(wanted: Renewing, now: float) -> Flow[Token]:
             token = msgspec.structs.replace(token, got_at=wanted.at)
         yield from Update(key, Land(holder=holder, token=token))
         return token
-    why = None if isinstance(failure, NoTimeError) else str(failure)
-    yield from Update(key, Fall(holder=holder, why=why))
+    if isinstance(failure, NoTimeError):
+        yield from Update(key, Fall(holder=holder, why=None))
+    else:
+        fall = Fall(holder=holder, why=str(failure), transient=failure.transient)
+        yield from Update(key, fall)
     raise failure
 
 
@@ -87,7 +91,17 @@ def _told(error: Exception) -> RefreshError:
     """What went wrong, without the words of the exception: they may quote the request, which
     carries the refresh token, or an answer with the new one."""
     if isinstance(error, RefreshError):
-        return type(error)(str(error))
+        return type(error)(str(error), transient=error.transient)
     status = getattr(getattr(error, "response", error), "status_code", None)
     said = f" (status {status})" if isinstance(status, int) else ""
-    return RefreshError(f"the token could not be refreshed: {type(error).__name__}{said}")
+    why = f"the token could not be refreshed: {type(error).__name__}{said}"
+    return RefreshError(why, transient=status in TRANSIENT or _is_fault(error))
+
+
+_FAULTS = {"TransportError", "ConnectionError", "APIConnectionError", "Timeout", "TimeoutError"}
+
+
+def _is_fault(error: Exception) -> bool:
+    """Whether no answer came: told by the names of its classes, for whoever refreshes may do so
+    with any library."""
+    return any(cls.__name__ in _FAULTS for cls in type(error).__mro__)

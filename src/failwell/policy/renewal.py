@@ -28,7 +28,7 @@ KEPT = 30 * 86400.0
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of one account's token. `holder` fetches another until `until`; after
     `failures` in a row, of which the last was `why`, nobody does until `barred` (both by the
-    store's clock)."""
+    store's clock); it was `transient` where it may pass."""
 
     token: Token | None = None
     holder: str | None = None
@@ -36,6 +36,7 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     failures: int = 0
     why: str = ""
     barred: float = 0.0
+    transient: bool = False
 
 
 _NOTHING = Standing()
@@ -52,9 +53,10 @@ class Busy(msgspec.Struct, frozen=True):
 
 
 class Barred(msgspec.Struct, frozen=True):
-    """Nobody fetches one for now: why."""
+    """Nobody fetches one for now: why, and whether that may pass."""
 
     why: str
+    transient: bool = False
 
 
 class _Change(msgspec.Struct, frozen=True):
@@ -112,9 +114,9 @@ class Claim(_Change, frozen=True, kw_only=True):
             return Step(record, token)
         if known.holder is not None and 0 < known.until - now <= self.lease:
             return Step(record, Busy(known.until - now))
-        why = _barred(known, now, self.at)
-        if why is not None:
-            return Step(record, Barred(why))
+        barred = _barred(known, now, self.at)
+        if barred is not None:
+            return Step(record, barred)
         taken = msgspec.structs.replace(known, holder=self.holder, until=now + self.lease)
         return Step(taken, Mine(), KEPT)
 
@@ -136,6 +138,7 @@ class Fall(_Change, frozen=True, kw_only=True):
 
     holder: str
     why: str | None
+    transient: bool = False
 
     def __call__(self, record: Standing | None, now: float) -> Step[Standing, None]:
         if record is None or record.holder != self.holder:
@@ -145,7 +148,13 @@ class Fall(_Change, frozen=True, kw_only=True):
             return Step(idle, None, KEPT)
         failures = min(record.failures + 1, 16)
         pause = min(BASE * 2 ** (failures - 1), CAP)
-        fallen = msgspec.structs.replace(idle, failures=failures, why=self.why, barred=now + pause)
+        fallen = msgspec.structs.replace(
+            idle,
+            failures=failures,
+            why=self.why,
+            barred=now + pause,
+            transient=self.transient,
+        )
         return Step(fallen, None, KEPT)
 
 
@@ -162,13 +171,13 @@ def is_due(known: Standing, leeway: float, at: float) -> bool:
     return token.is_over(at + leeway)
 
 
-def _barred(known: Standing, now: float, at: float) -> str | None:
+def _barred(known: Standing, now: float, at: float) -> Barred | None:
     """Why nobody is to fetch a token now; None where somebody may."""
     if 0 < known.barred - now <= CAP:
-        return known.why
+        return Barred(known.why, known.transient)
     token = known.token
     if token is None or token.got_at is None or token.is_over(at):
         return None
     if 0 <= at - token.got_at < YOUNG:
-        return "the API refuses a token that was fetched a moment ago"
+        return Barred("the API refuses a token that was fetched a moment ago")
     return None

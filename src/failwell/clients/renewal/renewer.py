@@ -280,7 +280,7 @@ def _checked(result: object) -> Token:
 
 def _told(error: RefreshError) -> RefreshError:
     """The same without its traceback, whose frames hold the tokens."""
-    return type(error)(str(error))
+    return type(error)(str(error), transient=error.transient)
 
 
 @contextmanager

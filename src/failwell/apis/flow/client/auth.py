@@ -142,6 +142,5 @@ def refused(error: FailwellError) -> RefreshError:
     said = f"{error.code}: {error.message}" if error.code else error.message
     if error.kind in (Kind.UNAUTHENTICATED, Kind.PERMISSION_DENIED):
         return RefreshError(f"Flow gives no fresh token ({said}); log in again")
-    return RefreshError(
-        f"Flow could not be asked for a fresh token ({said}); you are still logged in: try again"
-    )
+    why = f"Flow could not be asked for a fresh token ({said}); you are still logged in: try again"
+    return RefreshError(why, transient=True)
