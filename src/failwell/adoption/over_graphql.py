@@ -54,11 +54,14 @@ def mount(session: requests.Session, url: str, ledger: Ledger) -> None:
 
 def _contract_in(request: requests.PreparedRequest) -> Contract:
     """The contract of the document in a JSON body; any other body, as one with files, writes."""
-    try:
-        body = msgspec.json.decode(request.body or b"", type=_Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+    body = request.body
+    if not isinstance(body, (bytes, str)):
         return FLOW_GRAPHQL
-    return contract_of(body.query)
+    try:
+        asked = msgspec.json.decode(body, type=_Asked)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return FLOW_GRAPHQL
+    return contract_of(asked.query)
 
 
 class _Asked(msgspec.Struct):
