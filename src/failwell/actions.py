@@ -23,11 +23,17 @@ A = TypeVar("A")
 
 class Step(msgspec.Struct, Generic[R, A], frozen=True):
     """What a change makes of a record: the `record` to keep for `ttl` seconds (None deletes it;
-    a `ttl` of None keeps it), and the `answer` for whoever asked."""
+    a `ttl` of None keeps it), and the `answer` for whoever asked.
+
+    `lull` says for whom, from when until when (by the store's clock) the same change would have the
+    same answer and only be counted, as long as no other one comes: a store of this process may then
+    answer it at a glance.
+    """
 
     record: R | None
     answer: A
     ttl: float | None = None
+    lull: tuple[object, float, float] | None = None
 
 
 class Change(Protocol[R, A]):

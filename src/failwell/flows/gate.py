@@ -74,17 +74,6 @@ _FRESH = Standing()
 _COUNTING = Budget()
 
 
-def is_calm(standing: Standing, gate: Gate, now: float) -> bool:
-    """Whether one more call need only be counted, beside others of the same instant: there is
-    nothing that it would have to wait for."""
-    counting, settings = gate.budget or _COUNTING, gate.governor
-    if not budget.is_current(standing.ledger, counting, now):
-        return False
-    if settings is not None and not governor.is_idle(standing.traffic, settings):
-        return False
-    return _is_sound(standing.circuit, gate.breaker)
-
-
 def _is_sound(circuit: Circuit, settings: Breaker | None) -> bool:
     if settings is None:
         return True
@@ -122,11 +111,13 @@ class Enter(msgspec.Struct, frozen=True):
     def __call__(self, record: Standing | None, now: float) -> Step[Standing, Pass | Stay]:
         gate, standing = self.gate, record or _FRESH
         ledger, circuit, traffic = standing.ledger, standing.circuit, standing.traffic
+        counting = gate.budget or _COUNTING
         if not self.counted:
-            ledger = budget.call(ledger, gate.budget or _COUNTING, now)
+            ledger = budget.call(ledger, counting, now)
         asks_quota = gate.governor is not None and not governor.is_idle(traffic, gate.governor)
         if not asks_quota and _is_sound(circuit, gate.breaker):
-            return Step(Standing(ledger, circuit, traffic), CALM, KEPT)
+            lull = (gate, *budget.slot_around(counting, now))
+            return Step(Standing(ledger, circuit, traffic), CALM, KEPT, lull)
         return self._decided(Standing(ledger, circuit, traffic), asks_quota, now)
 
     def _decided(

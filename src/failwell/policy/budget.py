@@ -37,9 +37,10 @@ def calls(ledger: Ledger, more: int) -> Ledger:
     return Ledger(ledger.slot, ledger.calls + more, ledger.retries, ledger.past)
 
 
-def is_current(ledger: Ledger, settings: Budget, now: float) -> bool:
-    """Whether the ledger's current slot is that of `now` (seconds)."""
-    return int(now * _SLOTS / settings.window) == ledger.slot
+def slot_around(settings: Budget, now: float) -> tuple[float, float]:
+    """From when until when (seconds) calls are counted together with one that is made `now`."""
+    slot, width = int(now * _SLOTS / settings.window), settings.window / _SLOTS
+    return slot * width, (slot + 1) * width
 
 
 def retry(ledger: Ledger, settings: Budget, now: float) -> Ledger | None:

@@ -17,14 +17,15 @@ _MOST_MARKS = 4096
 
 
 class Kept:
-    """A record and when it ends; and the `marks` that were made on it since, without the lock: a
-    record that may be marked has a method `marked(count)`, which gives it with so many more."""
+    """A record and when it ends; and the `marks` that were made on it in its `lull`, without the
+    lock: its method `marked(count)` gives it with so many more."""
 
-    __slots__ = ("ends", "marks", "record")
+    __slots__ = ("ends", "lull", "marks", "record")
 
-    def __init__(self, record: Any, ends: float | None) -> None:
-        self.record = record
-        self.ends = ends
+    def __init__(self) -> None:
+        self.record: Any = None
+        self.ends: float | None = None
+        self.lull: tuple[object, float, float] | None = None
         self.marks: list[None] = []
 
 
@@ -49,21 +50,27 @@ class MemoryStore:
                 self._sweep(now)
             kept = self._records.get(key)
             if kept is None or (kept.ends is not None and kept.ends <= now):
-                kept = Kept(None, None)
+                kept = Kept()
             step = change(_caught_up(kept), now)
             if step.record is None:
                 self._records.pop(key, None)
             else:
-                kept.record = step.record
+                kept.record, kept.lull = step.record, step.lull
                 kept.ends = kept.ends if step.ttl is None else now + step.ttl
                 self._records[key] = kept
             return step.answer
 
-    def glance(self, key: str) -> Kept | None:
-        """What is kept under `key`, read without the lock: only to be marked, or left alone; None
-        where there is nothing, or it has as many marks as it bears."""
+    def glance(self, key: str, who: object) -> bool:
+        """Whether the record under `key` has a lull for `who`: then one more is marked on it, which
+        the next update counts. The lock is not taken."""
         kept = self._records.get(key)
-        return kept if kept is not None and len(kept.marks) < _MOST_MARKS else None
+        if kept is None or kept.lull is None or len(kept.marks) >= _MOST_MARKS:
+            return False
+        whose, since, until = kept.lull
+        if whose is not who or not since <= self.clock() < until:
+            return False
+        kept.marks.append(None)
+        return True
 
     def _sweep(self, now: float) -> None:
         gone = [key for key, k in self._records.items() if k.ends is not None and k.ends <= now]

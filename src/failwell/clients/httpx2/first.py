@@ -10,7 +10,7 @@ import httpx2
 from failwell.clients.httpx2.attempt import answered, speaks_of_limits
 from failwell.clients.httpx2.prepared import Prepared
 from failwell.clients.httpx2.settings import Settings
-from failwell.flows.gate import CALM, Enter, Pass, Stay, is_calm
+from failwell.flows.gate import CALM, Enter, Pass, Stay
 from failwell.flows.terms import Begun
 from failwell.model import Reply
 from failwell.policy import deadline, promise
@@ -90,9 +90,7 @@ def _admitted(settings: Settings, prepared: Prepared, now: float) -> Pass | Stay
     gate = terms.gate
     if gate is None:
         return CALM
-    kept = near.glance(gate.key)
-    if kept is not None and is_calm(kept.record, gate, near.clock()):
-        kept.marks.append(None)
+    if near.glance(gate.key, gate):
         return CALM
     request, left = prepared.request, deadline.left(terms.ends, now)
     return near.update(gate.key, Enter(gate, request.method, request.url, left))
