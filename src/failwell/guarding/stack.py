@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from failwell.actions import AsyncStore, Send, Store
 from failwell.clients.origin import async_store, only_sync, opened, sync_store
 from failwell.drive import Rim, adrive, drive
-from failwell.flows.gate import CALM, Enter, Gate
+from failwell.flows.gate import CALM, Enter, Gate, Pass, Stay
 from failwell.flows.guarded import Guarding, Try, guarded
 from failwell.guarding.named import exceptions
 from failwell.policy import deadline
@@ -98,12 +98,12 @@ def _sync_guard(
 ) -> Callable[..., T]:
     where = sync_store(only_sync(opened(store)))
     rim = Rim(store=where)
-    update, clock = where.update, time.monotonic
+    clock, near = time.monotonic, _near(where, gate)
     entry = Enter(gate, "CALL", gate.key, policy.deadline)
 
     def call(*args: Any, **kwargs: Any) -> T:
         began = clock()
-        asked = update(gate.key, entry) if is_local else None
+        asked = _asked(near, gate, entry)
         failed = None
         if asked is CALM:
             try:
@@ -114,7 +114,6 @@ def _sync_guard(
         result: T = drive(flow, lambda send: cast("Any", function(*args, **kwargs)), rim)
         return result
 
-    is_local = _may_be_calm(where, gate)
     return call
 
 
@@ -129,11 +128,11 @@ def _async_guard(
     rim = Rim(store=where, sleep=_sleep)
     clock = time.monotonic
     entry = Enter(gate, "CALL", gate.key, policy.deadline)
-    is_local = _may_be_calm(where, gate) and policy.deadline is None
+    near = _near(where, gate) if policy.deadline is None else None
 
     async def call(*args: Any, **kwargs: Any) -> T:
         began = clock()
-        asked = cast("MemoryStore", where).update(gate.key, entry) if is_local else None
+        asked = _asked(near, gate, entry)
         failed = None
         if asked is CALM:
             try:
@@ -157,10 +156,17 @@ def _async_guard(
     return call
 
 
-def _may_be_calm(store: Store | AsyncStore, gate: Gate) -> bool:
-    """Whether the happy path needs no flow: one update in memory, and nothing to tell after."""
+def _near(store: Store | AsyncStore, gate: Gate) -> MemoryStore | None:
+    """The store, where the happy path needs no flow: one look in memory, and nothing to tell
+    after."""
     slow = gate.breaker is not None and gate.breaker.slow is not None
-    return isinstance(store, MemoryStore) and not slow
+    return store if type(store) is MemoryStore and not slow else None
+
+
+def _asked(near: MemoryStore | None, gate: Gate, entry: Enter) -> Pass | Stay | None:
+    if near is None:
+        return None
+    return CALM if near.glance(gate.key, gate) else near.update(gate.key, entry)
 
 
 async def _sleep(seconds: float) -> None:
