@@ -294,9 +294,16 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _catalogue(self) -> dict[tuple[str | None, int | None], Code]:
         return {(entry.code, entry.status): entry for entry in self.codes}
 
+    @cached_property
+    def _by_code(self) -> dict[str, list[Code]]:
+        grouped: dict[str, list[Code]] = {}
+        for entry in self.codes:
+            grouped.setdefault(entry.code, []).append(entry)
+        return grouped
+
     def entry(self, code: str, status: int | None = None) -> Code:
         """The one entry with this code. Raises `ValueError` for an unknown or ambiguous code."""
-        found = [e for e in self.codes if e.code == code and status in (None, e.status)]
+        found = [e for e in self._by_code.get(code, ()) if status in (None, e.status)]
         if len(found) == 1:
             return found[0]
         if not found:
