@@ -27,7 +27,7 @@ class Step(msgspec.Struct, Generic[R, A], frozen=True):
 
     `lull` says for whom, from when until when (by the store's clock) the same change would have the
     same answer and only be counted, as long as no other one comes: a store of this process may then
-    answer it at a glance.
+    answer it at a glance, and asks the record for `marked(count)`, the same with so many more.
     """
 
     record: R | None

@@ -59,8 +59,9 @@ def test_a_store_that_was_given_is_left_open(tmp_path: Path) -> None:
 
 def test_a_store_that_could_never_be_opened_is_closed_too(tmp_path: Path) -> None:
     """Nothing is there to close, and nothing goes wrong."""
-    with failwell.Client(store=f"sqlite:///{tmp_path}/no/such/folder.db"):
-        pass
+    with failwell.Client(store=f"sqlite:///{tmp_path}/no/such/folder.db") as client:
+        assert not client.is_closed
+    assert client.is_closed
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:

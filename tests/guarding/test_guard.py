@@ -355,4 +355,4 @@ def test_nothing_is_begun_after_the_deadline() -> None:
 
     with pytest.raises(DownError):
         slow()
-    assert made <= 2
+    assert 1 <= made <= 2

@@ -458,10 +458,6 @@ def test_a_mark_with_settings_of_its_own(shop_contract: Contract, key: str) -> N
         return "done", 201
 
     once = idempotent(shop_contract, "memory:", caller=single_tenant)
-    try:
-        import asgiref  # noqa: F401
-    except ModuleNotFoundError:
-        pytest.skip("Flask's async views need asgiref")
     app.post("/orders")(once(order))
     install(app, shop_contract)
     for _ in range(2):

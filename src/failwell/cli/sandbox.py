@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any, cast
 
 from failwell import stores
+from failwell.actions import Store
 from failwell.sandbox import app
 from failwell.sandbox.wire import Server
 
@@ -29,8 +31,7 @@ def serve(
     """
     if not 0 <= port <= 65535:
         raise ValueError(f"there is no port {port}: use 1 to 65535, or 0 for any free one")
-    with tempfile.TemporaryDirectory(prefix="failwell-records-") as folder:
-        kept = stores.open(store or f"sqlite:///{folder}/records.db")
+    with _records(store) as kept:
         server = Server(app.application(app.services(only, store=kept), seed=seed), port=port)
 
         def stop(_: int, __: object) -> None:
@@ -43,3 +44,15 @@ def serve(
         except OSError as error:
             reason = error.strerror or error
             raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error
+
+
+@contextlib.contextmanager
+def _records(url: str | None) -> Generator[Store]:
+    """The store at that URL, else one in a file that goes afterwards; closed at the end."""
+    with contextlib.ExitStack() as stack:
+        if url is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="failwell-records-"))
+            url = f"sqlite:///{folder}/records.db"
+        kept = stores.open(url)
+        stack.callback(cast("Any", kept).close)
+        yield kept

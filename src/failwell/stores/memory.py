@@ -17,8 +17,8 @@ _MOST_MARKS = 4096
 
 
 class Kept:
-    """A record and when it ends; and the `marks` that were made on it in its `lull`, without the
-    lock: its method `marked(count)` gives it with so many more."""
+    """A record and when it ends; and the `marks` that were made on it in its `lull` (see `Step`),
+    without the lock."""
 
     __slots__ = ("ends", "lull", "marks", "record")
 

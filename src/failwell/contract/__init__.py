@@ -7,14 +7,15 @@ failure leaves the building.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol
 
 import msgspec
 
+from failwell.contract.idempotency import REPLAYED, Idempotency
+from failwell.contract.lookup import Existing, LookUp
 from failwell.errors import BY_KIND, CircuitOpenError, DeadlineExceededError, FailwellError
 from failwell.model import (
     Attempt,
@@ -28,6 +29,20 @@ from failwell.model import (
     kind_of,
 )
 from failwell.settings import Retry, require
+
+__all__ = [
+    "IDEMPOTENT",
+    "REPLAYED",
+    "SAFE",
+    "TRANSIENT",
+    "Code",
+    "Contract",
+    "Dialect",
+    "Existing",
+    "Idempotency",
+    "LookUp",
+    "RequestIds",
+]
 
 
 class Dialect(Protocol):
@@ -79,85 +94,6 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "proves", Outcome(self.proves))
 
 
-REPLAYED = frozenset(
-    {"content-type", "content-language", "content-encoding", "location", "link", "etag"}
-    | {"last-modified", "cache-control", "vary", "content-location", "content-disposition"}
-)
-"""Headers that a replay carries unless a contract says otherwise: those that tell of the body."""
-
-
-class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
-    """How an API tells a repeated write from a new one.
-
-    `keys`: "required" and "honoured" let a client send a keyed write again; "ignored" still sends
-    the key (where `header` is set) and trusts nothing. `retention` is in seconds: past it a key is
-    new. `methods` are those that take a key.
-
-    On the server, these are entries of the catalogue: `missing`, for a required key that is not
-    there or not well formed; `conflict`, for one that cannot be served; `mismatch` and `running`,
-    where another body and a first request that is still running have entries of their own.
-    `replays` names the headers that a replay carries. `replay="result"` answers a used key with
-    the conflict, and the first answer's body in its member `result`.
-    """
-
-    header: str | None = "Idempotency-Key"
-    keys: Literal["required", "honoured", "ignored"] = "ignored"
-    retention: float = 86400.0
-    methods: frozenset[str] = frozenset({"POST", "PATCH"})
-    conflict: tuple[str, int] = ("conflict", 409)
-    missing: tuple[str, int] = ("bad_request", 400)
-    mismatch: tuple[str, int] | None = None
-    running: tuple[str, int] | None = None
-    replays: frozenset[str] = REPLAYED
-    replay: Literal["same", "result"] = "same"
-
-    def __post_init__(self) -> None:
-        require(self.retention > 0, "retention", self.retention, "above 0 seconds")
-
-    @property
-    def trusted(self) -> bool:
-        """Whether a keyed write may be sent again with its key."""
-        return self.header is not None and self.keys != "ignored"
-
-    @property
-    def carried(self) -> frozenset[str]:
-        """The headers of a replay: `replays`, and the coding without which no body can be read."""
-        return self.replays | {"content-encoding"}
-
-    @property
-    def entries(self) -> tuple[tuple[str, int], ...]:
-        """The entries of the catalogue that these rules name."""
-        named = (self.missing, self.conflict, self.mismatch, self.running)
-        return tuple(entry for entry in named if entry is not None)
-
-    def named(self, code: str, status: int | None) -> str:
-        """Which of these rules names the entry, for a message; empty where none does."""
-        for rule in ("missing", "conflict", "mismatch", "running"):
-            if getattr(self, rule) == (code, status):
-                return f". Idempotency({rule}=({code!r}, {status})) asks for it: name one of those"
-        return ""
-
-    @classmethod
-    def classic(cls, code: str = "conflict", **rules: Any) -> Self:
-        """409 for another body and for a first request that is still running."""
-        return msgspec.structs.replace(cls(keys="honoured", conflict=(code, 409)), **rules)
-
-    @classmethod
-    def ietf(cls, conflict: str = "conflict", mismatch: str = "mismatch", **rules: Any) -> Self:
-        """400 without a key, 409 while the first request is running, 422 for another body.
-
-        Source: draft-ietf-httpapi-idempotency-key-header-07 section 2.7.
-        """
-        own = cls(keys="required", conflict=(conflict, 409), mismatch=(mismatch, 422))
-        return msgspec.structs.replace(own, **rules)
-
-    @classmethod
-    def flow(cls, code: str = "conflict", **rules: Any) -> Self:
-        """A used key is answered with 409, and with the first answer's body in `result`."""
-        own = cls(keys="honoured", conflict=(code, 409), replay="result")
-        return msgspec.structs.replace(own, **rules)
-
-
 class RequestIds(msgspec.Struct, frozen=True, kw_only=True):
     """Where request ids travel: the header, whether callers may choose one, and its alphabet;
     `prefix` is what the server's own begin with."""
@@ -170,59 +106,6 @@ class RequestIds(msgspec.Struct, frozen=True, kw_only=True):
     def allows(self, request_id: str) -> bool:
         """Whether a caller's id may be taken over as it is."""
         return self.accepts and re.fullmatch(self.alphabet, request_id, re.ASCII) is not None
-
-
-class LookUp(msgspec.Struct, frozen=True, kw_only=True):
-    """How to find out whether a write took effect, for an API without keys.
-
-    `request(sent)` makes the method and URL to ask, or None where this write cannot be looked up;
-    `found(sent, answer)` says whether the answer shows the record, and `record(sent, answer)` is
-    that record, where the answer is not the record itself (a list, say). `settle_time` (seconds)
-    is the time after which a write that is not found will not appear any more, where the API
-    states one; `enforced` says that the server itself refuses a second record with the same
-    natural key, of all writes or of those for which it gives True.
-
-    Where records have no natural key but room for a word of the caller's, `tag(sent, tag)` makes
-    the request's body with a tag in it, by which `request` and `found` then go (`sent.tag`). It
-    is unique to the call; None says that this write has no room for one.
-
-    `status(sent)` is the status with which the API answers this write itself: an SDK under which
-    failwell stands waits for that. Left out, a record that was found comes with 200.
-    """
-
-    request: Callable[[Sent], tuple[str, str] | None]
-    found: Callable[[Sent, Response], bool]
-    settle_time: float | None = None
-    enforced: bool | Callable[[Sent], bool] = False
-    record: Callable[[Sent, Response], Any] | None = None
-    tag: Callable[[Sent, str], bytes | None] | None = None
-    status: Callable[[Sent], int] | None = None
-
-    def __post_init__(self) -> None:
-        if self.settle_time is not None:
-            holds = math.isfinite(self.settle_time) and self.settle_time >= 0
-            require(holds, "settle_time", self.settle_time, "0 or more seconds")
-
-    def enforces(self, sent: Sent) -> bool:
-        """Whether the server itself refuses a second record with the natural key of this one."""
-        return self.enforced(sent) if callable(self.enforced) else self.enforced
-
-
-class Existing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a 409 tells which record has the natural key already, where the server enforces one.
-
-    `id` is where the refusal's details hold the id of that record: a path of names, or a function
-    of the details. `request(sent, id)` makes the method and URL that read the record, or None
-    where this write makes no such record; `record` is the path to it inside the answer. The
-    record is the one that was sent where it holds what was sent: all members of the JSON body, or
-    those that `compare` names. `codes` are the codes of the 409 that mean it; none stands for any.
-    """
-
-    request: Callable[[Sent, str], tuple[str, str] | None]
-    id: str | Callable[[Any], Any] = "existing_id"
-    record: str = ""
-    compare: frozenset[str] | None = None
-    codes: frozenset[str] = frozenset()
 
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
