@@ -1,5 +1,6 @@
 """A small neural network that learns objectives: two hidden layers, trained by Adam on small
-batches, with the settings that a document states for its `mlp` surrogate.
+batches, with the settings that a document states for its `mlp` surrogate. (Of those, scikit-learn's
+own network knows neither dropout nor SiLU.)
 
 Sources: Kingma and Ba, "Adam" (2015), algorithm 1; Srivastava et al., "Dropout" (2014).
 """
