@@ -16,8 +16,8 @@ import failwell
 from failwell import Code, Contract, explain
 from failwell.clients.seam import Account
 from failwell.dialects import Nested
-from failwell.errors import BY_KIND, FailwellError, RollbackError, Todo
-from failwell.model import Failure, Issue, Kind, Outcome
+from failwell.errors import BY_KIND, FailwellError, RollbackError
+from failwell.model import Failure, Issue, Kind, Outcome, Todo
 
 LAB = Contract(
     name="lab",
