@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from types import MemberDescriptorType
 from typing import Any
 
 import msgspec
@@ -16,8 +17,8 @@ from failwell.errors import BadRequestError
 from failwell.flows.call import call
 from failwell.flows.terms import Terms
 from failwell.hooks.logging import log
-from failwell.later import Later, whole
-from failwell.model import Failure, Issue, Kind
+from failwell.later import KeptFailure, LateAttempt, whole
+from failwell.model import Attempt, Failure, Issue, Kind
 from failwell.policy import evidence
 from failwell.testing import answer
 from samples import OWN, post
@@ -30,28 +31,28 @@ AT_ONCE = Failure(
     issues=(Issue(message="a"),),
     body=b"{}",
 )
+LONG = ("details_json", "issues", "body")
+SHORT = [name for name in Failure.__struct_fields__ if name not in LONG]
 SAME = pytest.mark.parametrize(
     "same", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), whole]
 )
 
 
+class Noted:
+    """Makes out the facts of `AT_ONCE`, and notes in `made` which ones."""
+
+    def __init__(self, made: list[str]) -> None:
+        self._made = made
+
+    def __getattr__(self, name: str) -> Any:
+        self._made.append(name)
+        return getattr(AT_ONCE, name)
+
+
 def late(made: list[str]) -> Failure:
     """The same failure, whose long facts note in `made` that they were made out."""
-
-    def later(name: str) -> Any:
-        def make() -> Any:
-            made.append(name)
-            return getattr(AT_ONCE, name)
-
-        return Later(make)
-
-    return Failure(
-        kind=Kind.BAD_REQUEST,
-        message="no",
-        details_json=later("details_json"),
-        issues=later("issues"),
-        body=later("body"),
-    )
+    said: dict[str, Any] = {name: getattr(AT_ONCE, name) for name in SHORT}
+    return KeptFailure(**said, source=lambda: Noted(made))
 
 
 def echo() -> Failure:
@@ -121,7 +122,7 @@ def test_what_waits_is_in_no_text_and_no_pickle() -> None:
         repr(vars(BadRequestError(echo()))),
         pickle.dumps(echo()).decode("latin-1"),
     ]
-    shown += [repr(getattr(echo(), name)) for name in Failure.__struct_fields__]
+    shown += [repr(getattr(echo(), name)) for name in KeptFailure.__struct_fields__]
     assert all(SECRET not in text for text in shown)
     assert "[redacted]" in shown[0]
 
@@ -159,3 +160,27 @@ def test_attempts_can_be_written() -> None:
     """msgspec's own functions see whole attempts in an exception."""
     (attempt,) = msgspec.to_builtins(refusal().attempts)
     assert attempt["url"] == post().url
+
+
+@SAME
+def test_an_attempt_may_wait_for_its_failure(same: Callable[[Attempt], Attempt]) -> None:
+    """It is the same attempt as one that was whole at once, and makes nothing else out."""
+    made: list[str] = []
+    attempt = same(LateAttempt(number=1, at=0.0, elapsed=0.5, failure=late(made)))
+    assert attempt == Attempt(number=1, method="", url="", at=0.0, elapsed=0.5)
+    assert made == []
+
+
+def test_what_is_handed_out_is_plain() -> None:
+    """Nobody meets the classes of what waits, in an exception or in a pickle."""
+    error = refusal()
+    assert {type(error.failure), type(pickle.loads(pickle.dumps(echo())))} == {Failure}
+    assert [type(attempt) for attempt in error.attempts] == [Attempt]
+
+
+def test_what_did_not_come_off_the_wire_is_read_at_once() -> None:
+    """A failure that a server makes itself pays nothing for those that wait."""
+    failure = OWN.fail("bad_input").failure
+    assert type(failure) is Failure
+    fields = {type(vars(Failure)[name]) for name in Failure.__struct_fields__}
+    assert fields == {MemberDescriptorType}

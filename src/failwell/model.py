@@ -12,8 +12,6 @@ from typing import Any
 
 import msgspec
 
-from failwell.later import Patient, may_wait
-
 BODY_LIMIT = 64 * 1024
 """Bytes of an error body that a `Failure` keeps."""
 
@@ -192,7 +190,7 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Any = None
 
 
-class Attempt(Patient, frozen=True, kw_only=True, omit_defaults=True, eq=False):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One send of one call, without secrets.
 
     `at` is the time of day it began (epoch seconds), `elapsed` how long it took and `wait` how
@@ -209,9 +207,6 @@ class Attempt(Patient, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     outcome: Outcome | None = None
     request_id: str | None = None
     wait: float | None = None
-
-
-may_wait(Attempt, "url", "request_id")
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -236,15 +231,14 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"Sent({self.method} {self.url} key={self.key!r} body={size})"
 
 
-class Failure(Patient, frozen=True, kw_only=True, omit_defaults=True, eq=False):
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts of one failure, in words that hold for every API.
 
     `outcome` is None for a read: there is nothing to take effect. `retry_after` is in seconds
     from when the answer came. `timestamp` is ISO 8601 text as the API gave it. `body` is the
-    answer's own body, scrubbed of secrets and cut at `BODY_LIMIT` bytes. Whatever an answer says
-    in words may be made out only when somebody looks. `transient` says whether the same request
-    may go well later, `charged` whether it cost money all the same, `support` whom to ask; None
-    where the API does not say.
+    answer's own body, scrubbed of secrets and cut at `BODY_LIMIT` bytes. `transient` says whether
+    the same request may go well later, `charged` whether it cost money all the same, `support` whom
+    to ask; None where the API does not say.
     """
 
     kind: Kind
@@ -270,12 +264,6 @@ class Failure(Patient, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     def details(self) -> Any:
         """The API's structured extra, decoded when asked for; None where there is none to read."""
         return read_json(self.details_json)
-
-
-may_wait(
-    Failure,
-    *("message", "code", "details_json", "issues", "request_id", "timestamp", "url", "body"),
-)
 
 
 _LEFT = {

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from failwell.dialects import issues
-from failwell.model import Failure, Response, kind_of, outcome_of
+from failwell.later import LateFailure
+from failwell.model import Failure, Issue, Response, kind_of, outcome_of
 
 
 class Flat(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,16 +42,16 @@ class Flat(msgspec.Struct, frozen=True, kw_only=True):
         if code is None or message is None:
             return None
         details = bytes(fields[self.details]) if self.details in fields else b""
-        return Failure(
+        return LateFailure(
             kind=kind_of(response.status),
             status=response.status,
             code=code,
             message=message,
             details_json=details,
-            issues=issues.later(details),
             request_id=request_id,
             timestamp=timestamp,
             outcome=outcome_of(outcome),
+            source=lambda: _Listed(details),
         )
 
     def render(self, failure: Failure) -> Response:
@@ -71,6 +72,17 @@ class Flat(msgspec.Struct, frozen=True, kw_only=True):
             headers={"content-type": self.media_type},
             body=msgspec.json.encode(body),
         )
+
+
+class _Listed(msgspec.Struct):
+    """The single problems in the details, read when somebody looks."""
+
+    details: bytes
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """The problems."""
+        return issues.read_raw(self.details)
 
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -1,51 +1,17 @@
-"""Any body at all: the failure of an API that nobody has declared.
+"""The contract of an API that nobody has declared, and its dialect: whatever it may say.
 
-It tries the shapes that are in use, one after another, never raises, and always keeps the human
-sentence, be it in a problem document, under `error`, in FastAPI's `detail`, in a JSON list, a
-bare string, a line of text or the heading of a proxy's HTML page.
+How any body is read is a long story (`anything`), and told when the first one has failed.
 """
 
 from __future__ import annotations
 
-import codecs
-import re
-from contextlib import suppress
-from functools import lru_cache, partial
-from typing import Any, TypeGuard, cast
+from collections.abc import Callable
+from functools import cache
 
 import msgspec
 
 from failwell.contract import Contract
-from failwell.dialects import issues
-from failwell.dialects.problem import Problem
-from failwell.headers import media_type
-from failwell.later import Joint
-from failwell.model import Failure, Issue, Outcome, Response, kind_of, read_json
-
-_LONGEST = 1000
-_READ = 8192
-"""Characters of a text or a page in which a sentence is looked for."""
-
-_SENTENCES = (
-    "message", "detail", "error_description", "error_message", "errorMessage", "msg", "title",
-    "description", "reason", "error", "fault", "faultstring", "Message", "text",
-)  # fmt: skip
-_CODES = ("code", "error_code", "errorCode", "error_type", "type", "error", "reason", "status")
-_IDS = ("request_id", "requestId", "correlation_id", "correlationId", "trace_id", "traceId")
-_TIMES = ("timestamp", "time", "occurred_at")
-_NONE: list[Any] = []
-_INNER = ("error", "errors", "detail", "fault", "data")
-
-_TRUNCATED_SENTENCE = r'(?s)"(message|detail|msg|title|error)"\s*:\s*"((?:[^"\\]|\\.)+)'
-_CUT_ESCAPE = r"\\u[0-9a-fA-F]{0,3}$"
-_MARKUP = r"(?i)<(?:!|/?[a-z])"
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_HEADING = r"(?is)<(title|h1|h2|p)\b[^>]*>(.*?)</\1\s*>"
-_TAG = r"(?is)<(script|style)\b.*?</\1\s*>|<(?:!|/?[a-z])[^>]*(?:>|$)"
+from failwell.model import Failure, Outcome, Response
 
 
 class Generic(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,201 +25,30 @@ class Generic(msgspec.Struct, frozen=True, kw_only=True):
     def parse(self, response: Response) -> Failure | None:
         """The failure where the body is JSON with a sentence or a code in it, or where a 429 says
         `Retry-After`; None where anybody on the way may have written it."""
-        own = _from_json(response)
+        own = _from_json()(response)
         if own is None and response.status == 429 and "retry-after" in response.headers:
             return read(response)
         return own
 
     def render(self, failure: Failure) -> Response:
         """A problem document."""
-        return _problem.render(failure)
+        from failwell.dialects.problem import Problem
+
+        return Problem().render(failure)
 
 
-_problem = Problem()
+@cache
+def _from_json() -> Callable[[Response], Failure | None]:
+    from failwell.dialects.anything import from_json
+
+    return from_json
 
 
 def read(response: Response) -> Failure:
     """The best reading of any body, in whatever shape; never raises."""
-    return _from_json(response) or Failure(
-        kind=kind_of(response.status),
-        status=response.status,
-        message=_sentence_in_text(response) or f"HTTP {response.status}",
-    )
+    from failwell.dialects import anything
 
-
-def _from_json(response: Response) -> Failure | None:
-    decoded = read_json(_as_utf8(response.body or b""))
-    if isinstance(decoded, str):
-        decoded = {"message": decoded}
-    elif isinstance(decoded, list):
-        decoded = {"errors": cast("list[Any]", decoded)}
-    if not isinstance(decoded, dict):
-        return None
-    if media_type(response.headers.get("content-type")) == _problem.media_type:
-        problem = _problem.parse(response)
-        if problem is not None:
-            return msgspec.structs.replace(problem, outcome=None)
-    return _from_object(response, cast("dict[str, Any]", decoded))
-
-
-def _from_object(response: Response, outer: dict[str, Any]) -> Failure | None:
-    inner = [value for name in _INNER if _is_filled(value := outer.get(name))]
-    layers, inner_first = [outer, *inner], [*inner, outer]
-    message = _first(inner_first, _SENTENCES) or _summary(_issues(layers))
-    if not message:
-        return _without_sentence(response, outer, layers, inner_first)
-    rest: Any = Joint(partial(_told, response.status, message, layers, inner_first))
-    return Failure(
-        kind=kind_of(response.status),
-        status=response.status,
-        message=message[:_LONGEST],
-        code=rest,
-        details_json=rest,
-        issues=rest,
-        request_id=rest,
-        timestamp=rest,
-    )
-
-
-def _without_sentence(
-    response: Response,
-    outer: dict[str, Any],
-    layers: list[dict[str, Any]],
-    inner_first: list[dict[str, Any]],
-) -> Failure | None:
-    told = _told(response.status, "", layers, inner_first)
-    if told.code is not None:
-        return told
-    found = issues.read(outer)
-    summary = _summary(found)
-    if not summary:
-        return None
-    return msgspec.structs.replace(told, message=summary[:_LONGEST], issues=found)
-
-
-def _told(
-    status: int,
-    message: str,
-    layers: list[dict[str, Any]],
-    inner_first: list[dict[str, Any]],
-) -> Failure:
-    code, details = _code(inner_first, message), _details(inner_first)
-    return Failure(
-        kind=kind_of(status),
-        status=status,
-        code=code,
-        message=message or f"HTTP {status}: {code}",
-        details_json=b"" if details is None else msgspec.json.encode(details),
-        issues=_issues(layers) or issues.read(details),
-        request_id=_first(inner_first, _IDS) or None,
-        timestamp=_first(inner_first, _TIMES) or None,
-    )
-
-
-def _issues(layers: list[dict[str, Any]]) -> tuple[Issue, ...]:
-    listed: list[Any] = next((of for layer in layers if (of := _list(layer))), _NONE)
-    return issues.read(listed) or issues.read(layers[0].get("errors"))
-
-
-def _details(layers: list[dict[str, Any]]) -> Any:
-    for layer in layers:
-        if "details" in layer:
-            return layer["details"]
-    return None
-
-
-def _summary(found: tuple[Issue, ...]) -> str:
-    return "; ".join(issue.message for issue in found)
-
-
-def _is_filled(value: Any) -> TypeGuard[dict[str, Any]]:
-    return bool(value) and isinstance(value, dict)
-
-
-def _list(layer: dict[str, Any]) -> list[Any]:
-    for name in ("errors", "detail", "error", "issues"):
-        value = layer.get(name)
-        if isinstance(value, list):
-            return cast("list[Any]", value)
-    return []
-
-
-def _first(layers: list[dict[str, Any]], names: tuple[str, ...]) -> str:
-    for layer in layers:
-        for name in names:
-            value = layer.get(name)
-            if isinstance(value, str) and value.strip():
-                return value.strip()
-    return ""
-
-
-def _code(layers: list[dict[str, Any]], message: str) -> str | None:
-    for layer in layers:
-        for name in _CODES:
-            value = layer.get(name)
-            if (
-                type(value) is str
-                and len(value) <= _LONGEST
-                and value != message
-                and _is_code(value)
-            ):
-                return value
-    return None
-
-
-@lru_cache(maxsize=256)
-def _is_code(value: str) -> bool:
-    return re.fullmatch(r"[\w.:/-]+", value) is not None
-
-
-def _sentence_in_text(response: Response) -> str:
-    text = _decoded(response)[:_READ]
-    cut = dict(reversed(re.findall(_TRUNCATED_SENTENCE, text)))
-    for name in _SENTENCES:
-        if name in cut:
-            return _tidy(_unescaped(cut[name]))
-    if re.search(_MARKUP, text[:512]):
-        return _from_html(text)
-    return _tidy(text)
-
-
-def _unescaped(cut: str) -> str:
-    whole = read_json(b'"%b"' % re.sub(_CUT_ESCAPE, "", cut).encode("utf-8", "replace"))
-    return whole if isinstance(whole, str) else cut.replace('\\"', '"').replace("\\n", " ")
-
-
-def _from_html(text: str) -> str:
-    headings = (_tidy(re.sub(_TAG, " ", found[2])) for found in re.finditer(_HEADING, text))
-    told = list(dict.fromkeys(filter(None, headings)))
-    return ". ".join(told[:2])[:_LONGEST] or _tidy(re.sub(_TAG, " ", text))
-
-
-def _decoded(response: Response) -> str:
-    body = _as_utf8(response.body or b"")[: 4 * _READ]
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        cut_character = error.start >= len(body) - 3
-        return body.decode("utf-8" if cut_character else "latin-1", "replace")
-
-
-def _as_utf8(body: bytes) -> bytes:
-    """The body without a byte order mark, and in UTF-8 where the mark says that it is not."""
-    if body[:1] == b"{":
-        return body
-    for mark, encoding in _MARKS.items():
-        if body.startswith(mark):
-            return body.decode(encoding, "replace").encode("utf-8", "replace")
-    return body
-
-
-def _tidy(text: str) -> str:
-    with suppress(ValueError):  # a numeral of thousands of digits
-        import html
-
-        text = html.unescape(text)
-    printable = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
-    return re.sub(r"\s+", " ", printable).strip()[:_LONGEST]
+    return anything.read(response)
 
 
 GENERIC = Contract(name="the API", dialect=Generic(), unlisted=Outcome.NOT_STARTED)

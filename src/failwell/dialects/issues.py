@@ -9,7 +9,6 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from failwell.later import Later
 from failwell.model import Failure, Issue, read_json
 
 MOST = 100
@@ -45,11 +44,6 @@ def read_raw(items: bytes) -> tuple[Issue, ...]:
     except (msgspec.DecodeError, RecursionError):
         return ()
     return read([read_json(bytes(item)) for item in listed[:MOST]])
-
-
-def later(items: bytes) -> Any:
-    """The issues of `read_raw`, read when somebody looks."""
-    return Later(lambda: read_raw(items)) if items[:1] == b"[" else ()
 
 
 def details_of(failure: Failure) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from failwell.dialects import issues
-from failwell.model import Failure, Response, kind_of, outcome_of
+from failwell.later import LateFailure
+from failwell.model import Failure, Issue, Response, kind_of, outcome_of
 
 
 class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -46,17 +47,13 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             inner = self._decoder.decode(response.body or b"").envelope
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        details = bytes(getattr(inner, "details", b""))
-        return Failure(
+        return LateFailure(
             kind=kind_of(response.status),
             status=response.status,
             code=inner.code,
             message=inner.message,
-            details_json=details,
-            issues=issues.later(details),
-            request_id=getattr(inner, "request_id", None),
-            timestamp=getattr(inner, "timestamp", None),
-            outcome=outcome_of(getattr(inner, "outcome", None)),
+            outcome=outcome_of(inner.outcome),
+            source=lambda: inner,
         )
 
     def render(self, failure: Failure) -> Response:
@@ -78,6 +75,25 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
+class _Inner(msgspec.Struct):
+    """What is in the envelope; a dialect has fields of its own for what it names."""
+
+    details = msgspec.Raw()
+    request_id = None
+    timestamp = None
+    outcome = None
+
+    @property
+    def details_json(self) -> bytes:
+        """The structured extra."""
+        return bytes(self.details)
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """The single problems in it."""
+        return issues.read_raw(self.details_json)
+
+
 _OPTIONAL: dict[str, tuple[Any, Any]] = {
     "details": (msgspec.Raw, msgspec.Raw()),
     "request_id": (str | None, None),
@@ -89,6 +105,6 @@ _OPTIONAL: dict[str, tuple[Any, Any]] = {
 def _decoder(envelope: str, keys: dict[str, str]) -> msgspec.json.Decoder[Any]:
     fields: list[Any] = [("code", str), ("message", str)]
     fields += [(name, *rest) for name, rest in _OPTIONAL.items() if name in keys]
-    inner = msgspec.defstruct("Inner", fields, rename=keys)
+    inner = msgspec.defstruct("Inner", fields, bases=(_Inner,), rename=keys)
     outer = msgspec.defstruct("Outer", [("envelope", inner)], rename={"envelope": envelope})
     return msgspec.json.Decoder(outer)

@@ -6,7 +6,6 @@ as the RFC's own example), `request_id`, `timestamp`, `outcome`. All others are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ import msgspec
 
 from failwell.dialects import issues
 from failwell.headers import media_type
-from failwell.later import Later
+from failwell.later import LateFailure
 from failwell.model import Failure, Issue, Response, kind_of, outcome_of, read_json
 
 _STANDARD = {"type", "title", "status", "detail", "instance"}
@@ -38,20 +37,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         labelled = media_type(response.headers.get("content-type")) == self.media_type
         if not labelled and said.type is said.title is said.instance is msgspec.UNSET:
             return None
-        code = _text(said.code) or _code_of(_text(said.type))
-        message = _text(said.detail) or _text(said.title)
-        if message is None and not labelled:
+        words = _Words(response.status, said, body)
+        if not labelled and words.sentence is None:
             return None
-        return Failure(
+        return LateFailure(
             kind=kind_of(response.status),
             status=response.status,
-            code=code,
-            message=message or f"HTTP {response.status}" + (f": {code}" if code else ""),
-            details_json=_later(_extensions, body),
-            issues=_later(_issues, bytes(said.errors)) if said.errors else (),
-            request_id=_text(said.request_id),
-            timestamp=_text(said.timestamp),
             outcome=outcome_of(said.outcome),
+            source=lambda: words,
         )
 
     def render(self, failure: Failure) -> Response:
@@ -96,6 +89,49 @@ class _Members(msgspec.Struct):
     outcome: Any = None
 
 
+class _Words(msgspec.Struct):
+    """What a problem document says in words, read when somebody looks."""
+
+    status: int
+    members: _Members
+    text: bytes
+
+    @property
+    def sentence(self) -> str | None:
+        """Its own sentence, if it has one."""
+        return _text(self.members.detail) or _text(self.members.title)
+
+    @property
+    def message(self) -> str:
+        """Its sentence, or one made of its code."""
+        return self.sentence or ": ".join(filter(None, (f"HTTP {self.status}", self.code)))
+
+    @property
+    def code(self) -> str | None:
+        """Its code, or the last part of its type."""
+        return _text(self.members.code) or _code_of(_text(self.members.type))
+
+    @property
+    def request_id(self) -> str | None:
+        """The id of the request."""
+        return _text(self.members.request_id)
+
+    @property
+    def timestamp(self) -> str | None:
+        """When it was said."""
+        return _text(self.members.timestamp)
+
+    @property
+    def details_json(self) -> bytes:
+        """All its other members."""
+        return _extensions(self.text)
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """The single problems."""
+        return issues.read(read_json(bytes(self.members.errors)))
+
+
 _STATUSES = frozenset(HTTPStatus)
 _decoder = msgspec.json.Decoder(_Members)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -115,10 +151,6 @@ def _code_of(type_uri: str | None) -> str | None:
     return type_uri.rstrip("/").rpartition("/")[2].rpartition("#")[2] or None
 
 
-def _later(read: Callable[[bytes], Any], text: bytes) -> Any:
-    return Later(lambda: read(text))
-
-
 def _extensions(body: bytes) -> bytes:
     try:
         members = _members.decode(body)
@@ -126,10 +158,6 @@ def _extensions(body: bytes) -> bytes:
         return b""
     rest = {name: raw for name, raw in members.items() if name not in _KNOWN}
     return msgspec.json.encode(rest) if rest else b""
-
-
-def _issues(errors: bytes) -> tuple[Issue, ...]:
-    return issues.read(read_json(errors))
 
 
 def _rendered(issue: Issue) -> dict[str, Any]:

@@ -32,10 +32,15 @@ by those; none holds a request or a response, and none shows a credential.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from failwell.errors.base import FailwellError
-from failwell.errors.jobs import JobError, JobFailedError, JobTimeoutError
-from failwell.errors.rollback import RollbackError
 from failwell.model import Failure, Kind, Outcome
+
+if TYPE_CHECKING:
+    from failwell.errors.jobs import JobError, JobFailedError, JobTimeoutError
+    from failwell.errors.rollback import RollbackError
 
 __all__ = [
     "APIConnectionError",
@@ -176,3 +181,23 @@ BY_KIND: dict[Kind, type[FailwellError]] = {
     Kind.CANCELLED: APIConnectionError,
 }
 """The class of each kind; a contract may put its own in their places."""
+
+
+_LATER = {
+    "JobError": "jobs",
+    "JobFailedError": "jobs",
+    "JobTimeoutError": "jobs",
+    "RollbackError": "rollback",
+}
+"""Where those of jobs and of transactions are, for programs that have any."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

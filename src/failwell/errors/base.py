@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from failwell import narrative
 from failwell.later import whole
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Sent, read_json
 
@@ -128,7 +127,11 @@ class FailwellError(Exception):
     @property
     def advice(self) -> str:
         """What to do now, in a sentence or two."""
-        return self._failure.advice or narrative.advice(self._failure)
+        if self._failure.advice:
+            return self._failure.advice
+        from failwell.narrative import advice
+
+        return advice(self._failure)
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override]
@@ -139,7 +142,9 @@ class FailwellError(Exception):
         return notes
 
     def _story(self) -> str:
-        return narrative.story(self.attempts, self.outcome, self.request_id, self.advice)
+        from failwell.narrative import story
+
+        return story(self.attempts, self.outcome, self.request_id, self.advice)
 
     def __reduce__(self) -> tuple[Any, ...]:
         told = self.__dict__.get("_notes", [])

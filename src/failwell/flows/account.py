@@ -8,7 +8,7 @@ from failwell import redaction
 from failwell.contract import Contract
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.flows.admission import Refusal
-from failwell.later import unread
+from failwell.later import LateAttempt
 from failwell.model import Attempt, Failure, Fault, Issue, Kind, Outcome, Reply, Request, Sent
 from failwell.policy import evidence
 from failwell.policy.evidence import Verdict
@@ -22,16 +22,14 @@ KEPT_BODY = 4 * 1024 * 1024
 def attempt_of(number: int, verdict: Verdict, reply: Reply, elapsed: float) -> Attempt:
     """The record of an attempt that took `elapsed` seconds."""
     failure = verdict.failure
-    return Attempt(
+    return LateAttempt(
         number=number,
-        method=failure.method,
-        url=unread(failure, "url"),
         at=reply.at - elapsed,
         elapsed=elapsed,
         status=failure.status,
         fault=reply.name if isinstance(reply, Fault) else None,
         outcome=verdict.outcome,
-        request_id=unread(failure, "request_id"),
+        failure=failure,
     )
 
 

@@ -23,6 +23,7 @@ import msgspec
 from failwell import headers, redaction
 from failwell.contract import Code, Contract
 from failwell.dialects import generic
+from failwell.later import KeptFailure
 from failwell.model import (
     BODY_LIMIT,
     Failure,
@@ -59,7 +60,8 @@ def judge(contract: Contract, request: Request, reply: Reply) -> Verdict | None:
     assert isinstance(reply, Response)
     if reply.status >= 400:
         return _refused(contract, request, reply)
-    if promise.is_kept(contract, request, reply.status, reply.headers, reply.body):
+    label = reply.headers.get("content-type")
+    if promise.is_kept(contract, request, reply.status, label, reply.body):
         return None
     return _unreadable(contract, request, reply)
 
@@ -189,26 +191,13 @@ def _refused(contract: Contract, request: Request, response: Response) -> Verdic
         transient = entry.transient
     if own is None and _may_hold_answer(contract, request, response):
         transient = True
-    words = kept.words(contract, request, response, own)
-    failure = Failure(
+    failure = KeptFailure(
         kind=(entry and entry.kind) or (own.kind if own else kind_of(response.status)),
-        message=words,
         status=own.status if own else response.status,
-        code=words,
-        details_json=words,
-        issues=words,
-        request_id=words,
         retry_after=_retry_after(response),
-        timestamp=words,
         outcome=outcome,
-        api=contract.name,
-        method=request.method,
-        url=words,
-        body=words,
-        advice=entry.advice if entry else None,
         transient=transient,
-        charged=entry.charges if entry else None,
-        support=contract.support,
+        source=kept.words(contract, request, response, own, entry),
     )
     limit = entry.max_retries if entry else None
     speaks = own is not None and response.direct

@@ -4,14 +4,13 @@ out when somebody looks."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from failwell import redaction
-from failwell.contract import Contract
+from failwell.contract import Code, Contract
 from failwell.dialects import generic
-from failwell.later import Joint, Later
+from failwell.later import Joint, Source
 from failwell.model import BODY_LIMIT, Failure, Headers, Issue, Reply, Request, Response
 
 
@@ -36,28 +35,21 @@ def request_id(
     return redaction.text(said, secrets)[:256] if said else None
 
 
-def words(contract: Contract, request: Request, response: Response, own: Failure | None) -> Any:
-    """A failure's message, code, ids, address, body and long parts, all together and later; `own`
-    is what the API's own dialect has read, None where the answer is not in it."""
+def words(
+    contract: Contract,
+    request: Request,
+    response: Response,
+    own: Failure | None,
+    entry: Code | None,
+) -> Source:
+    """What a refusal says in words, all together and later; `own` is what the API's own dialect has
+    read, None where the answer is not in it, and `entry` its place in the catalogue."""
     asked = response.asked or Headers(request.headers)
     status, fields, body = response.status, response.headers, response.body
-    return Joint(_Exchange(contract, request, asked, status, fields, body, own).told)
+    return _Exchange(contract, request, asked, status, fields, body, own, entry).told
 
 
-class _Told(msgspec.Struct):
-    """An answer in words, without what is secret; the long ones may be there only later."""
-
-    message: str
-    code: str | None
-    request_id: str | None
-    timestamp: str | None
-    url: str
-    details_json: Any
-    issues: Any
-    body: Any
-
-
-class _Exchange(msgspec.Struct, eq=False):
+class _Exchange(Joint, eq=False):
     """An answer and what was sent: all that it takes to tell it without what is secret."""
 
     contract: Contract
@@ -67,58 +59,29 @@ class _Exchange(msgspec.Struct, eq=False):
     headers: Mapping[str, str]
     body: bytes | None
     own: Failure | None
+    entry: Code | None
 
-    __repr__ = object.__repr__  # the fields' would show what is secret
-
-    def told(self) -> _Told:
-        """It, in words."""
-        request, contract, own = self.request, self.contract, self.own
+    def tell(self) -> _Told:
+        """All that is said of it in words."""
+        request, contract, entry = self.request, self.contract, self.entry
         url = str(request.url)
         secrets = redaction.secrets_of(self.asked, url, request.body)
         response = Response(status=self.status, headers=self.headers, body=self.body)
-        told = _found(response, secrets) if own is None else _own(contract, response, own, secrets)
-        told.message = told.message.strip() or f"HTTP {self.status}: {told.code}"
-        told.request_id = told.request_id or request_id(contract, self.headers, secrets)
-        told.url = redaction.address(url, secrets)
-        return told
-
-
-def _found(response: Response, secrets: tuple[str, ...]) -> _Told:
-    """What is to be made of an answer that is not in the API's own shape."""
-    clean = scrubbed(response, secrets)
-    read = generic.read(clean)
-    return _Told(
-        message=redaction.words(read.message, secrets),
-        code=read.code,
-        request_id=read.request_id,
-        timestamp=read.timestamp,
-        url="",
-        details_json=read.details_json,
-        issues=read.issues,
-        body=(clean.body or b"")[:BODY_LIMIT],
-    )
-
-
-def _own(contract: Contract, response: Response, own: Failure, secrets: tuple[str, ...]) -> _Told:
-    """The API's own words without what is secret."""
-    rest = _Rest(contract, response, own, secrets)
-    told = _Told(
-        message=own.message,
-        code=own.code,
-        request_id=own.request_id,
-        timestamp=own.timestamp,
-        url="",
-        details_json=Later(rest.details),
-        issues=Later(rest.issues),
-        body=Later(rest.body),
-    )
-    said = f"{told.message} {told.code} {told.request_id} {told.timestamp}"
-    if not redaction.is_clean(said, secrets):
-        told.message = redaction.words(told.message, secrets)
-        told.code = told.code and redaction.words(told.code, secrets)
-        told.request_id = told.request_id and redaction.words(told.request_id, secrets)
-        told.timestamp = told.timestamp and redaction.words(told.timestamp, secrets)
-    return told
+        rest = _Rest(contract, response, self.own, secrets)
+        message, code, own_id, timestamp = _words(self.own or rest.reading(), secrets)
+        return _Told(
+            message=message.strip() or f"HTTP {self.status}: {code}",
+            code=code,
+            request_id=own_id or request_id(contract, self.headers, secrets),
+            timestamp=timestamp,
+            api=contract.name,
+            method=request.method,
+            url=redaction.address(url, secrets),
+            advice=entry.advice if entry else None,
+            charged=entry.charges if entry else None,
+            support=contract.support,
+            rest=rest,
+        )
 
 
 class _Rest(msgspec.Struct, eq=False):
@@ -127,29 +90,74 @@ class _Rest(msgspec.Struct, eq=False):
 
     contract: Contract
     response: Response
-    own: Failure
+    own: Failure | None
     secrets: tuple[str, ...]
-    is_clean: bool = False
+    clean: Failure | None = None
 
     __repr__ = object.__repr__  # the fields' would show what is secret
 
     def body(self) -> bytes:
         """The answer's body, bounded."""
-        return (self._clean().response.body or b"")[:BODY_LIMIT]
+        self.reading()
+        return (self.response.body or b"")[:BODY_LIMIT]
 
-    def details(self) -> bytes:
+    def reading(self) -> Failure:
+        """What is read of the answer without its secrets."""
+        if self.clean is None:
+            before, self.response = self.response, scrubbed(self.response, self.secrets)
+            if self.own is not None and self.response is before:
+                self.clean = self.own
+            else:
+                self.clean = self._again() or generic.read(self.response)
+        return self.clean
+
+    def _again(self) -> Failure | None:
+        return None if self.own is None else self.contract.dialect.parse(self.response)
+
+
+class _Told(msgspec.Struct, eq=False):
+    """An answer without what is secret: its words, and at length what is looked at."""
+
+    message: str
+    code: str | None
+    request_id: str | None
+    timestamp: str | None
+    api: str
+    method: str
+    url: str
+    advice: str | None
+    charged: bool | None
+    support: str | None
+    rest: _Rest
+
+    __repr__ = object.__repr__
+
+    @property
+    def details_json(self) -> bytes:
         """The structured extra, as JSON."""
-        return self._clean().own.details_json
+        return self.rest.reading().details_json
 
+    @property
     def issues(self) -> tuple[Issue, ...]:
         """The single problems."""
-        return self._clean().own.issues
+        return self.rest.reading().issues
 
-    def _clean(self) -> _Rest:
-        if not self.is_clean:
-            clean = scrubbed(self.response, self.secrets)
-            if clean is not self.response:
-                self.own = self.contract.dialect.parse(clean) or generic.read(clean)
-                self.response = clean
-            self.is_clean = True
-        return self
+    @property
+    def body(self) -> bytes:
+        """The answer's body, bounded."""
+        return self.rest.body()
+
+
+def _words(
+    said: Failure, secrets: tuple[str, ...]
+) -> tuple[str, str | None, str | None, str | None]:
+    """Its message, code, id and time, without what is secret."""
+    words = (said.message, said.code, said.request_id, said.timestamp)
+    if redaction.is_clean(" ".join([word for word in words if word]), secrets):
+        return words
+    return (
+        redaction.words(said.message, secrets),
+        said.code and redaction.words(said.code, secrets),
+        said.request_id and redaction.words(said.request_id, secrets),
+        said.timestamp and redaction.words(said.timestamp, secrets),
+    )
