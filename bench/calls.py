@@ -18,7 +18,8 @@ from bench.peers import clientwright, httpware, httpx_retries
 from bench.rounds import Case, Repeat, Row, Table, compare
 from failwell.apis.toolpath.contract import TOOLPATH
 
-TARGET = 1.15
+ALONE, ALL_ON = 1.15, 1.25
+"""The targets: of the client with its retries alone, and with budget, breaker and governor."""
 ROUNDS = 200
 
 URL = "https://api.example.org/v1/parts/prt_01HZX3"
@@ -66,9 +67,11 @@ def _rows(many: Callable[[Any], Repeat], *, sync: bool) -> list[Row]:
     ours: Any = failwell.Client if sync else failwell.AsyncClient
     bare: Any = httpx2.Client if sync else httpx2.AsyncClient
     bare_old: Any = httpx.Client if sync else httpx.AsyncClient
+    alone = failwell.Policy(budget=None, breaker=None, governor=None)
     cases = [
-        Case("failwell, GENERIC", many(ours(transport=mock)), TARGET),
-        Case("failwell, TOOLPATH", many(ours(transport=mock, contract=TOOLPATH)), TARGET),
+        Case("failwell, retries alone", many(ours(transport=mock, policy=alone)), ALONE),
+        Case("failwell, GENERIC", many(ours(transport=mock)), ALL_ON),
+        Case("failwell, TOOLPATH", many(ours(transport=mock, contract=TOOLPATH)), ALL_ON),
         Case("httpware", many(httpware.over(mock, sync=sync))),
     ]
     if clientwright.HERE:

@@ -6,6 +6,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,15 +31,17 @@ NAMES = [
     "transaction", "upload",
     "RefreshError", "Token", "TokenAuth",
     "Existing", "Got", "RunError", "create_or_get",
-    "Pending", "adopt", "as_completed", "explain", "wait",
+    "Pending", "adopt", "as_completed", "end_run", "explain", "options", "wait",
 ]  # fmt: skip
 
 CORE = [
     "failwell", "failwell.actions", "failwell.contract", "failwell.drive", "failwell.errors",
     "failwell.events", "failwell.headers", "failwell.job", "failwell.model", "failwell.redaction",
-    "failwell.testing", "failwell.tokens",
+    "failwell.tokens",
 ]  # fmt: skip
-ROOMS = ["batch", "clients", "dialects", "flows", "hooks", "policy", "stores", "transactions"]
+ROOMS = [
+    "batch", "clients", "dialects", "flows", "hooks", "policy", "stores", "testing", "transactions",
+]  # fmt: skip
 
 
 def modules() -> list[str]:
@@ -83,6 +87,21 @@ def test_the_public_names_are_these() -> None:
     assert sorted(failwell.__all__) == sorted(NAMES)
     assert len(set(failwell.__all__)) == len(failwell.__all__)
     assert all(hasattr(failwell, name) for name in NAMES)
+
+
+@pytest.mark.parametrize("name", ["", ".contract", ".errors"])
+def test_what_is_read_later_is_listed_at_once(name: str) -> None:
+    """`dir()` shows every public name, also those that nobody has asked for yet."""
+    script = f"import failwell{name} as m; print(set(m.__all__) <= set(dir(m)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert (done.stdout, done.stderr) == (b"True\n", b"")
+
+
+def test_a_name_that_is_not_there_is_refused() -> None:
+    """What is read later is read by its own name only."""
+    for module in ("failwell", "failwell.contract", "failwell.errors", "failwell.clients.httpx2"):
+        with pytest.raises(AttributeError, match="has no attribute 'Nobody'"):
+            _ = importlib.import_module(module).Nobody
 
 
 def test_nothing_else_looks_public() -> None:

@@ -34,7 +34,7 @@ def rows() -> list[Row]:
 
 def async_rows() -> list[Row]:
     """Around an async function."""
-    guarded = failwell.guard(failwell.Policy(), key="bench async")(async_one)
+    guarded = failwell.guard(failwell.Policy(deadline=30.0), key="bench async")(async_one)
     with asyncio.Runner() as runner:
         return compare(
             Case("nopanic", many_async(runner, nopanic.stack(async_one))),

@@ -6,8 +6,8 @@
 
 import typing as _typing
 
-from failwell.clients.httpx2 import AsyncClient, Client
-from failwell.contract import Code, Contract, Existing, Idempotency, LookUp, RequestIds
+from failwell.clients.httpx2 import Client
+from failwell.contract import Code, Contract, Idempotency, RequestIds
 from failwell.dialects.generic import GENERIC
 from failwell.errors import (
     APIConnectionError,
@@ -22,14 +22,10 @@ from failwell.errors import (
     FailwellError,
     GoneError,
     InvalidRequestError,
-    JobError,
-    JobFailedError,
-    JobTimeoutError,
     NotFoundError,
     PayloadTooLargeError,
     PermissionDeniedError,
     RateLimitError,
-    RollbackError,
     RunError,
     ServerError,
     ServiceUnavailableError,
@@ -37,7 +33,6 @@ from failwell.errors import (
 )
 from failwell.model import Attempt, Failure, Issue, Kind, Outcome, Todo
 from failwell.settings import Breaker, Budget, Governor, Limit, Options, Policy, Retry
-from failwell.tokens import RefreshError, Token
 
 if _typing.TYPE_CHECKING:
     from failwell.adoption import adopt
@@ -53,13 +48,19 @@ if _typing.TYPE_CHECKING:
         upload,
     )
     from failwell.clients.creating import Got, create_or_get
+    from failwell.clients.given import options
+    from failwell.clients.httpx2 import AsyncClient
     from failwell.clients.renewal import TokenAuth
+    from failwell.clients.runs import end_run
     from failwell.clients.waiting import Pending, as_completed, wait
+    from failwell.contract import Existing, LookUp
+    from failwell.errors import JobError, JobFailedError, JobTimeoutError, RollbackError
     from failwell.explanation import Explanation, explain
     from failwell.flows.ending import Finished
     from failwell.flows.settle import Settled
     from failwell.guarding import CircuitBreaker, guard
     from failwell.job import Job
+    from failwell.tokens import RefreshError, Token
     from failwell.transactions import Declared, TransactionalOperation, transaction
 
 __version__ = "0.1.0"
@@ -133,9 +134,11 @@ __all__ = [
     "aupload",
     "create_or_get",
     "download",
+    "end_run",
     "explain",
     "gather",
     "guard",
+    "options",
     "transaction",
     "upload",
     "wait",
@@ -147,14 +150,20 @@ _LATER = {
         "Call", "GatherError", "Remainder", "adownload", "agather", "aupload", "download",
         "gather", "upload",
     ),
+    "failwell.clients.httpx2": ("AsyncClient",),
     "failwell.clients.renewal": ("TokenAuth",),
     "failwell.clients.creating": ("Got", "create_or_get"),
+    "failwell.clients.given": ("options",),
+    "failwell.clients.runs": ("end_run",),
     "failwell.clients.waiting": ("Pending", "as_completed", "wait"),
+    "failwell.contract": ("Existing", "LookUp"),
+    "failwell.errors": ("JobError", "JobFailedError", "JobTimeoutError", "RollbackError"),
     "failwell.explanation": ("Explanation", "explain"),
     "failwell.flows.ending": ("Finished",),
     "failwell.flows.settle": ("Settled",),
     "failwell.guarding": ("CircuitBreaker", "guard"),
     "failwell.job": ("Job",),
+    "failwell.tokens": ("RefreshError", "Token"),
     "failwell.transactions": ("Declared", "TransactionalOperation", "transaction"),
 }  # fmt: skip
 """Rooms that are read when somebody asks for what is in them."""
@@ -169,3 +178,7 @@ def __getattr__(name: str) -> object:
             globals()[name] = found
             return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,13 +8,15 @@ end to end.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from failwell.events import Event
 from failwell.model import Reply, Request
-from failwell.tokens import RefreshError
+
+if TYPE_CHECKING:
+    from failwell.events import Event
+    from failwell.tokens import RefreshError
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -12,7 +12,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -29,16 +29,18 @@ from failwell.actions import (
     Update,
     Wait,
 )
-from failwell.events import Hook
 from failwell.model import Reply
-from failwell.tokens import RefreshError
+
+if TYPE_CHECKING:
+    from failwell.events import Hook
+    from failwell.tokens import RefreshError
 
 T = TypeVar("T")
 
 logger = logging.getLogger("failwell")
 
 
-Renewal = Callable[[Renew], RefreshError | Awaitable[RefreshError | None] | None]
+Renewal: TypeAlias = "Callable[[Renew], RefreshError | Awaitable[RefreshError | None] | None]"
 """Performs a `Renew`."""
 
 
@@ -52,6 +54,20 @@ class Rim(msgspec.Struct, frozen=True, kw_only=True):
     store: Store | AsyncStore | None = None
     durable: Store | AsyncStore | None = None
     renew: Renewal | None = None
+
+
+async def asleep(seconds: float) -> None:
+    """`time.sleep` in the async world, by asyncio or by trio."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import anyio
+
+        await anyio.sleep(seconds)
+    else:
+        await asyncio.sleep(seconds)
 
 
 def drive(flow: Flow[T], send: Sender, rim: Rim) -> T:

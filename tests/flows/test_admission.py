@@ -12,7 +12,8 @@ from failwell.actions import Action, Flow, Update, Wait
 from failwell.contract import Code, Contract
 from failwell.drive import Rim, adrive, drive
 from failwell.flows.admission import Refusal, enter, leave
-from failwell.flows.gate import CALM, Gate, Leave, Pass, path_of
+from failwell.flows.gate import CALM, Gate, Pass
+from failwell.flows.standing import Leave, path_of
 from failwell.model import Kind, Reply
 from failwell.policy.evidence import judge
 from failwell.settings import Breaker, Budget, Governor, Limit

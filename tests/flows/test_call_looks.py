@@ -8,13 +8,15 @@ import msgspec
 import pytest
 
 from failwell.drive import Rim, drive
+from failwell.errors import ConflictError
 from failwell.flows.call import call
-from failwell.flows.gate import Gate, Standing
+from failwell.flows.gate import Gate
+from failwell.flows.standing import Standing
 from failwell.flows.terms import Done, Terms
 from failwell.settings import Breaker, Budget, Governor, Limit, Retry
 from failwell.stores.memory import MemoryStore
 from failwell.testing import Clock, Look, Script, answer
-from samples import LOOSE, flat, listed, lost, post
+from samples import LOOSE, flat, listed, lost, post, request
 
 FOUND = answer(200, "it is here")
 ABSENT = flat(404, "missing")
@@ -86,3 +88,13 @@ def test_a_retry_after_a_look_up_is_granted_by_the_budget() -> None:
     world = World(Breaker(failures=None, ratio=1.0, minimum=100))
     assert world.call(lost(), ABSENT, answer(201, {}), enforced=True).how == "answered"
     assert world.standing.ledger.retries == 1
+
+
+def test_a_delete_is_not_looked_up() -> None:
+    """A record that is still there does not show that it was deleted."""
+    contract = msgspec.structs.replace(LOOSE, look_up=listed())
+    terms = Terms(contract=contract, retry=Retry(jitter=None), roll=lambda: 0.5)
+    script = Script(flat(409, "engine"), clock=Clock())
+    with pytest.raises(ConflictError) as caught:
+        drive(call(request("DELETE"), terms, 0.0), script, Rim())
+    assert (caught.value.outcome, script.left) == ("unknown", 0)

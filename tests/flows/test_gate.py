@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from failwell.actions import Step
-from failwell.flows.gate import CALM, Enter, Gate, Leave, Pass, Standing, Stay
+from failwell.flows.gate import CALM, Gate, Pass, Stay
+from failwell.flows.standing import Enter, Leave, Standing
 from failwell.quotas import Quota
 from failwell.settings import Breaker, Budget, Governor, Limit
 

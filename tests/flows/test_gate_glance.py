@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from failwell.flows.gate import Enter, Gate, Leave, Standing
+from failwell.flows.gate import Gate
+from failwell.flows.standing import Enter, Leave, Standing
 from failwell.settings import Breaker, Budget, Governor, Limit
 from failwell.stores.memory import MemoryStore
 from failwell.testing import Clock, Look

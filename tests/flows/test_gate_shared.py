@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from failwell import stores
-from failwell.flows.gate import Enter, Gate, Leave, Pass, Standing
+from failwell.flows.gate import Gate, Pass
+from failwell.flows.standing import Enter, Leave, Standing
 from failwell.policy import budget
 from failwell.settings import Breaker, Budget, Governor, Limit
 

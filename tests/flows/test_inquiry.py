@@ -12,10 +12,11 @@ from failwell.contract import Contract, LookUp
 from failwell.drive import Rim, drive
 from failwell.flows.admission import leave
 from failwell.flows.existing import Twin, twin
-from failwell.flows.gate import CALM, Gate, Standing
+from failwell.flows.gate import CALM, Gate
 from failwell.flows.inquiry import PATIENCE, inquire
 from failwell.flows.lookup import look_up
 from failwell.flows.settle import Settled, settle
+from failwell.flows.standing import Standing
 from failwell.flows.terms import Terms
 from failwell.model import Outcome, Sent
 from failwell.policy.evidence import judge

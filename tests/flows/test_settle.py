@@ -142,6 +142,15 @@ def test_a_delete_is_settled_by_repeating_it() -> None:
     assert run(what, answer(204))[0].outcome is APPLIED
 
 
+def test_a_delete_is_not_looked_up() -> None:
+    """A record that is still there is no proof that it was deleted, nor is one that is gone a
+    proof that nothing was done: a look-up is for what is made."""
+    contract = msgspec.structs.replace(LOOSE, look_up=listed(settle_time=1.0))
+    what = sent(method="DELETE", key=None, body=b"", at=TODAY - 3600.0)
+    settled, played = run(what, contract=contract)
+    assert (settled.outcome, played.actions) == (UNKNOWN, ())
+
+
 SETTLING = listed(settle_time=30.0)
 
 

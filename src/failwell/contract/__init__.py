@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from failwell.contract import titles
 from failwell.contract.idempotency import REPLAYED, Idempotency
-from failwell.contract.lookup import Existing, LookUp
 from failwell.errors import BY_KIND, CircuitOpenError, DeadlineExceededError, FailwellError
 from failwell.model import (
     Attempt,
@@ -29,6 +29,9 @@ from failwell.model import (
     kind_of,
 )
 from failwell.settings import Retry, require
+
+if TYPE_CHECKING:
+    from failwell.contract.lookup import Existing, LookUp
 
 __all__ = [
     "IDEMPOTENT",
@@ -121,6 +124,7 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 530)})
 class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One API's whole promise about failing.
 
+    `name` stands for it in data, `title` where people read: the name with a capital, if left out.
     `codes` is its catalogue. `unlisted` is what a 4xx in the API's own envelope proves when its
     code is not in the catalogue (408 and 409 prove nothing). `reads_json` says that every success
     is JSON, but for 204 and 205. `whole_requests` says that the server acts on whole requests only,
@@ -136,6 +140,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     name: str
+    title: str = ""
     dialect: Dialect
     codes: tuple[Code, ...] = ()
     idempotency: Idempotency = Idempotency()
@@ -157,6 +162,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     support: str | None = None
 
     def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "title", titles.known(self.name, self.title))
         seen = [(entry.code, entry.status) for entry in self.codes]
         twice = {pair for pair in seen if seen.count(pair) > 1}
         if twice:
@@ -277,8 +283,11 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def repeats(self, method: str, url: object) -> bool:
         """Whether a request like this may be sent twice without a key."""
-        if method in self.idempotent:
-            return True
+        return method in self.idempotent or self.only_asks(method, url)
+
+    def only_asks(self, method: str, url: object) -> bool:
+        """Whether the contract says of this write that it may be sent twice, though its method
+        does not say so."""
         return self.repeatable is not None and self.repeatable(method, str(url))
 
     def may_repeat(self, request: Request) -> bool:
@@ -286,3 +295,17 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.repeats(request.method, request.url):
             return True
         return request.key is not None and self.idempotency.trusted
+
+
+def __getattr__(name: str) -> Any:
+    """How records are looked up, for the APIs that say how."""
+    if name not in ("Existing", "LookUp"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from failwell.contract import lookup
+
+    found = globals()[name] = getattr(lookup, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,12 +15,12 @@ from failwell.settings import require
 class LookUp(msgspec.Struct, frozen=True, kw_only=True):
     """How to find out whether a write took effect, for an API without keys.
 
-    `request(sent)` makes the method and URL to ask, or None where this write cannot be looked up;
-    `found(sent, answer)` says whether the answer shows the record, and `record(sent, answer)` is
-    that record, where the answer is not the record itself (a list, say). `settle_time` (seconds)
-    is the time after which a write that is not found will not appear any more, where the API
-    states one; `enforced` says that the server itself refuses a second record with the same
-    natural key, of all writes or of those for which it gives True.
+    `request(sent)` makes the method and URL to ask, or None where this write cannot be looked up (a
+    DELETE never is); `found(sent, answer)` says whether the answer shows the record, and
+    `record(sent, answer)` is that record, where the answer is not the record itself (a list, say).
+    `settle_time` (seconds) is the time after which a write that is not found will not appear any
+    more, where the API states one; `enforced` says that the server itself refuses a second record
+    with the same natural key, of all writes or of those for which it gives True.
 
     Where records have no natural key but room for a word of the caller's, `tag(sent, tag)` makes
     the request's body with a tag in it, by which `request` and `found` then go (`sent.tag`). It

@@ -7,7 +7,8 @@ import msgspec
 from failwell import redaction
 from failwell.actions import Emit, Flow, Update, Wait
 from failwell.events import HeldBack
-from failwell.flows.gate import Enter, Gate, Leave, Pass, Stay
+from failwell.flows.gate import Gate, Pass, Stay
+from failwell.flows.standing import Enter, Leave
 from failwell.model import Fault, Kind, Reply, Request, Response
 from failwell.policy.evidence import Verdict
 from failwell.policy.governor import Ticket

@@ -15,7 +15,8 @@ import msgspec
 from failwell.actions import Flow, Send, Update, Wait
 from failwell.errors import CircuitOpenError, FailwellError, RateLimitError
 from failwell.flows.admission import Refusal, enter
-from failwell.flows.gate import Gate, Leave, Pass, Stay
+from failwell.flows.gate import Gate, Pass, Stay
+from failwell.flows.standing import Leave
 from failwell.model import Failure, Kind, Request
 from failwell.policy import backoff, deadline
 from failwell.policy.retry import Again, Facts, Stop, decide

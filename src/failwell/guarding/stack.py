@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.limits import awithin
 from failwell.clients.origin import async_store, only_sync, opened, sync_store
-from failwell.drive import Rim, adrive, drive
-from failwell.flows.gate import CALM, Enter, Gate, Pass, Stay
+from failwell.clients.readiness import read_ahead
+from failwell.drive import Rim, adrive, asleep, drive
+from failwell.flows.gate import CALM, Gate, Pass, Stay
 from failwell.flows.guarded import Guarding, Try, guarded
+from failwell.flows.standing import Enter
 from failwell.guarding.named import exceptions
 from failwell.policy import deadline
 from failwell.settings import Policy
@@ -96,6 +99,7 @@ def _sync_guard(
     on: tuple[type[Exception], ...],
     store: Store | AsyncStore | str | None,
 ) -> Callable[..., T]:
+    read_ahead()
     where = sync_store(only_sync(opened(store)))
     rim = Rim(store=where)
     clock, near = time.monotonic, _near(where, gate)
@@ -124,11 +128,18 @@ def _async_guard(
     on: tuple[type[Exception], ...],
     store: Store | AsyncStore | str | None,
 ) -> Callable[..., Awaitable[T]]:
+    read_ahead()
     where = async_store(opened(store))
-    rim = Rim(store=where, sleep=_sleep)
+    rim = Rim(store=where, sleep=asleep)
     clock = time.monotonic
     entry = Enter(gate, "CALL", gate.key, policy.deadline)
-    near = _near(where, gate) if policy.deadline is None else None
+    near = _near(where, gate)
+
+    def told(error: Exception, ends: float | None) -> Exception:
+        """The error; in the place of the deadline's own, one that says so."""
+        if type(error) is not TimeoutError or ends is None or clock() < ends:
+            return error
+        return TimeoutError(f"{gate.key} was not done in its {policy.deadline:g} s")
 
     async def call(*args: Any, **kwargs: Any) -> T:
         began = clock()
@@ -136,18 +147,20 @@ def _async_guard(
         failed = None
         if asked is CALM:
             try:
-                return await function(*args, **kwargs)
+                with awithin(policy.deadline):
+                    return await function(*args, **kwargs)
             except Exception as error:
-                failed = Try(CALM, error, clock() - began)
+                late = told(error, deadline.until(policy.deadline, began))
+                failed = Try(CALM, late, clock() - began)
 
         async def attempt(send: Send) -> Any:
-            if send.within is None:
-                return await function(*args, **kwargs)
-            import anyio
-
-            with anyio.move_on_after(send.within):
-                return await function(*args, **kwargs)
-            raise TimeoutError(f"{gate.key} was not done in its {policy.deadline:g} s")
+            ends = deadline.until(send.within, clock())
+            try:
+                with awithin(send.within):
+                    return await function(*args, **kwargs)
+            except TimeoutError as error:
+                late = told(error, ends)
+            raise late
 
         flow = guarded(_terms(policy, gate, on, began), clock(), failed, asked)
         result: T = await adrive(flow, attempt, rim)
@@ -167,9 +180,3 @@ def _asked(near: MemoryStore | None, gate: Gate, entry: Enter) -> Pass | Stay | 
     if near is None:
         return None
     return CALM if near.glance(gate.key, gate) else near.update(gate.key, entry)
-
-
-async def _sleep(seconds: float) -> None:
-    import anyio
-
-    await anyio.sleep(seconds)

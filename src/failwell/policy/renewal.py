@@ -112,7 +112,7 @@ class Claim(_Change, frozen=True, kw_only=True):
         token = known.token
         if token is not None and token.digest != self.spent and not token.is_over(self.at):
             return Step(record, token)
-        if known.holder is not None and 0 < known.until - now <= self.lease:
+        if known.holder is not None and now < known.until <= now + self.lease:
             return Step(record, Busy(known.until - now))
         barred = _barred(known, now, self.at)
         if barred is not None:
@@ -173,7 +173,7 @@ def is_due(known: Standing, leeway: float, at: float) -> bool:
 
 def _barred(known: Standing, now: float, at: float) -> Barred | None:
     """Why nobody is to fetch a token now; None where somebody may."""
-    if 0 < known.barred - now <= CAP:
+    if now < known.barred <= now + CAP:
         return Barred(known.why, known.transient)
     token = known.token
     if token is None or token.got_at is None or token.is_over(at):

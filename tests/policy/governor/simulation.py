@@ -11,7 +11,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from failwell.flows.gate import Enter, Gate, Leave, Pass, Standing
+from failwell.flows.gate import Gate, Pass
+from failwell.flows.standing import Enter, Leave, Standing
 from failwell.policy.governor import Ticket
 from failwell.quotas import Quota
 from failwell.settings import Budget, Governor

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import httpx2
 
-from failwell import redaction
 from failwell.clients.httpx2.body import Tracked
+from failwell.clients.limits import awithin
 from failwell.model import Fault, Headers, Kind, Reply, Response
 
 FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
@@ -96,6 +96,13 @@ def speaks_of_limits(response: httpx2.Response) -> bool:
     return b"limit" in b" ".join([name for name, _ in response.headers.raw]).lower()
 
 
+def content_type(response: httpx2.Response) -> str | None:
+    """The field of that name, looked for as bytes first: httpx2 decodes all fields, to find out in
+    which encoding they are, before it looks for text."""
+    raw = dict(response.headers.raw).get(b"content-type")
+    return response.headers.get("content-type") if raw is None else raw.decode("latin-1")
+
+
 def _asked(asked: httpx2.Request, last: httpx2.Request) -> Mapping[str, str]:
     """The header fields of the request and of the last one that a redirect or an auth scheme
     made of it, which may carry other credentials."""
@@ -120,17 +127,17 @@ def read_refusal(response: httpx2.Response) -> bytes:
 
 async def aread_refusal(response: httpx2.Response, within: float | None) -> bytes:
     """The body of an answer of 400 and above, or as much of it as came `within` that time (s)."""
-    import anyio
-
     body = bytearray()
-    with anyio.move_on_after(within):
-        try:
+    try:
+        with awithin(within):
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > ERROR_LIMIT:
                     break
-        except raised():
-            pass
+    except TimeoutError:
+        pass
+    except raised():
+        pass
     await response.aclose()
     return bytes(body[:ERROR_LIMIT])
 
@@ -227,5 +234,7 @@ def _clean(error: Exception, asked: httpx2.Request) -> Exception | None:
     """The same exception without its request and traceback, which hold the credentials."""
     if not isinstance(error, httpx2.RequestError):
         return None
+    from failwell import redaction
+
     secrets = redaction.secrets_of(asked.headers, asked.url, None)
     return type(error)(redaction.text(_said(error, asked), secrets))

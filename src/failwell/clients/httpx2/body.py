@@ -11,8 +11,6 @@ from typing import Any
 
 import httpx2
 
-from failwell.clients import rewinding
-
 PIECE = 64 * 1024
 """Bytes of a body that are handed over at once: of a large one that was cut, less is in doubt."""
 
@@ -34,6 +32,8 @@ class Tracked:
         self.started = False
         self.exhausted = False
         self.handed_over = False
+        from failwell.clients import rewinding
+
         self.rewind = rewinding.of_stream(stream, httpx2)
         self._length = int(length) if length and length.isdecimal() else None
         self._given = 0

@@ -21,25 +21,20 @@ from failwell.clients.httpx2.attempt import (
 )
 from failwell.clients.httpx2.body import AsyncBody
 from failwell.clients.httpx2.configured import Configured, to_settle
-from failwell.clients.httpx2.first import How, afirst
-from failwell.clients.httpx2.prepared import Prepared
+from failwell.clients.httpx2.first import afirst
 from failwell.clients.limits import awithin
-from failwell.clients.origin import (
-    async_store,
-    opened,
-    run_of,
-    unblocked_store,
-)
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
-from failwell.drive import adrive
+from failwell.drive import adrive, asleep
 from failwell.errors import FailwellError
-from failwell.events import Hook
 from failwell.model import Reply
 from failwell.policy import deadline
 from failwell.settings import Policy
 
 if TYPE_CHECKING:
+    from failwell.clients.httpx2.first import How
+    from failwell.clients.httpx2.prepared import Prepared
+    from failwell.events import Hook
     from failwell.flows.runs import Summary
     from failwell.flows.settle import Settled
 
@@ -68,12 +63,14 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         hooks: Sequence[Hook] = (),
         **arguments: Any,
     ) -> None:
+        from failwell.clients.origin import async_store, opened, run_of, unblocked_store
+
         super().__init__(**arguments)
         kept = opened(store)
         self._own_store = kept if isinstance(store, str) else None
         book, durable = run_of(run, kept)
         durable = durable and unblocked_store(durable)
-        self._configure(contract, policy, async_store(kept), hooks, _sleep, book, durable)
+        self._configure(contract, policy, async_store(kept), hooks, asleep, book, durable)
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **how: Any
@@ -84,7 +81,7 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         prepared = settings.prepare(request, now)
         begun = None
         if not stream and settings.near is not None:
-            left = deadline.left(prepared.terms.ends, now)
+            left = deadline.left(prepared.ends, now)
             asked = prepared.copy_for(1, left, AsyncBody, self.timeout)
             made = await afirst(settings, prepared, asked, self._transmit, how, now)
             if isinstance(made, httpx2.Response):
@@ -185,9 +182,3 @@ class AsyncClient(Configured, httpx2.AsyncClient):
             if seconds is None:  # a hook's or a body's own, not the deadline's
                 raise
             return out_of_time(asked, ready.body, response)
-
-
-async def _sleep(seconds: float) -> None:
-    import anyio
-
-    await anyio.sleep(seconds)

@@ -21,16 +21,47 @@ if TYPE_CHECKING:
 _SOCKET_TIMEOUTS = ("connect", "read", "write", "pool")
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """One call, made ready: the request as it was given, and what each attempt's copy gets."""
+class Prepared(msgspec.Struct):
+    """One call, made ready: the request as it was given, and what each attempt's copy gets.
+
+    `ends` is in monotonic seconds; `fields` are the header fields of the first copy, where they
+    were made with the `extra` ones. What only a flow wants to know, `request` and `terms`, is made
+    out for it: most calls go well without one.
+    """
 
     native: httpx2.Request
-    request: Request
-    terms: Terms
-    extra: Mapping[str, str]
-    body: Tracked | None
+    standing: Terms
+    ends: float | None
+    key: str | None = None
+    reads_json: bool | None = None
+    extra: Mapping[str, str] = {}
+    fields: httpx2.Headers | None = None
+    body: Tracked | None = None
     is_aside: bool = False
     plan: Intention | None = None
+    told: Request | None = None
+
+    @property
+    def request(self) -> Request:
+        """The call, as far as a decision needs to know it."""
+        if self.told is None:
+            native = self.native
+            self.told = Request(
+                method=native.method,
+                url=native.url,
+                headers=native.headers,
+                body=content_of(native),
+                key=self.key,
+                reads_json=self.reads_json,
+            )
+        return self.told
+
+    @property
+    def terms(self) -> Terms:
+        """What the call is made under."""
+        if self.standing.ends != self.ends:
+            self.standing = msgspec.structs.replace(self.standing, ends=self.ends)
+        return self.standing
 
     def under(self, request: Request) -> Prepared:
         """The same call under the key and the tag of this request."""
@@ -38,10 +69,12 @@ class Prepared(msgspec.Struct, frozen=True):
         if request.body is not self.request.body and request.body is not None:
             native = _with_content(native, request.body)
             body = None if body is None else tracked(native)
-        header = self.terms.contract.idempotency.header
+        header = self.standing.contract.idempotency.header
         if header is not None and request.key is not None:
             extra = {**extra, header: request.key}
-        return Prepared(native, request, self.terms, extra, body, plan=self.plan)
+        return msgspec.structs.replace(
+            self, native=native, extra=extra, fields=None, body=body, told=request
+        )
 
     def copy_for(
         self,
@@ -62,9 +95,8 @@ class Prepared(msgspec.Struct, frozen=True):
         if number == 1 and not self.extra and self.body is None and within is None:
             return native
         copy = _shallow(native)
-        copy.headers = httpx2.Headers(native.headers)
-        for name, value in self.extra.items():
-            copy.headers[name] = value
+        fields = self.fields if number == 1 else None
+        copy.headers = with_fields(native.headers, self.extra) if fields is None else fields
         if within is not None:
             copy.extensions = _bounded(native.extensions, within, timeout)
         elif number > 1:
@@ -76,10 +108,11 @@ class Prepared(msgspec.Struct, frozen=True):
     def hands_out(self, began: httpx2.Response) -> bool:
         """Whether an answer that began goes to the caller as a stream: the caller's own call, with
         an answer that is by its type what was promised."""
-        status, fields, contract = began.status_code, began.headers, self.terms.contract
+        status, contract = began.status_code, self.standing.contract
         if self.is_aside or status >= 400:
             return False
-        return promise.is_kept(contract, self.request, status, fields, None)
+        label = began.headers.get("content-type")
+        return promise.is_kept(contract, self.request, status, label, None)
 
     def rebuilt(self, send: Send, build: Callable[..., httpx2.Request]) -> Prepared:
         """This call, or the one of a request that a flow made up itself, such as a look-up."""
@@ -94,7 +127,15 @@ class Prepared(msgspec.Struct, frozen=True):
             content=request.body or None,
             headers=dict(request.headers),
         )
-        return Prepared(native, request, self.terms, {}, None, is_aside=True)
+        return Prepared(native, self.standing, self.ends, is_aside=True, told=request)
+
+
+def with_fields(headers: httpx2.Headers, extra: Mapping[str, str]) -> httpx2.Headers:
+    """A copy of the header fields, with these set."""
+    fields = httpx2.Headers(headers)
+    for name, value in extra.items():
+        fields[name] = value
+    return fields
 
 
 def _shallow(native: httpx2.Request) -> httpx2.Request:
@@ -126,12 +167,9 @@ def _readable(
 
 def _is_bound(extensions: Mapping[str, Any], within: float, default: httpx2.Timeout) -> bool:
     """Whether a socket might wait longer than that."""
-    own = extensions.get("timeout")
-    if own is None:
-        limits = (default.connect, default.read, default.write, default.pool)
-    else:
-        limits = tuple(own.get(name) for name in _SOCKET_TIMEOUTS)
-    for limit in limits:  # noqa: SIM110, `any` takes twice as long
+    own = extensions.get("timeout") or default.as_dict()
+    for name in _SOCKET_TIMEOUTS:
+        limit = own.get(name)
         if limit is None or limit > within:
             return True
     return False

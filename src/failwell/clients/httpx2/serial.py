@@ -25,25 +25,20 @@ from failwell.clients.httpx2.attempt import (
 )
 from failwell.clients.httpx2.body import SyncBody
 from failwell.clients.httpx2.configured import Configured, to_settle
-from failwell.clients.httpx2.first import How, first
-from failwell.clients.httpx2.prepared import Prepared
+from failwell.clients.httpx2.first import first
 from failwell.clients.limits import within
-from failwell.clients.origin import (
-    only_sync,
-    opened,
-    run_of,
-    sync_store,
-)
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import drive
 from failwell.errors import FailwellError
-from failwell.events import Hook
 from failwell.model import Reply
 from failwell.policy import deadline
 from failwell.settings import Policy
 
 if TYPE_CHECKING:
+    from failwell.clients.httpx2.first import How
+    from failwell.clients.httpx2.prepared import Prepared
+    from failwell.events import Hook
     from failwell.flows.runs import Summary
     from failwell.flows.settle import Settled
 
@@ -72,6 +67,8 @@ class Client(Configured, httpx2.Client):
         hooks: Sequence[Hook] = (),
         **arguments: Any,
     ) -> None:
+        from failwell.clients.origin import only_sync, opened, run_of, sync_store
+
         super().__init__(**arguments)
         kept = only_sync(opened(store))
         self._own_store = kept if isinstance(store, str) else None
@@ -87,7 +84,7 @@ class Client(Configured, httpx2.Client):
         prepared = settings.prepare(request, now)
         begun = None
         if not stream and settings.near is not None:
-            left = deadline.left(prepared.terms.ends, now)
+            left = deadline.left(prepared.ends, now)
             asked = prepared.copy_for(1, left, SyncBody, self.timeout)
             made = first(settings, prepared, asked, self._transmit, how, now)
             if isinstance(made, httpx2.Response):

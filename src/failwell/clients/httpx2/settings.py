@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import httpx2
 import msgspec
 
-from failwell.clients import keys
+from failwell.clients.given import NOTHING, Given, around, given, of
 from failwell.clients.httpx2.address import Address, why_unreachable
 from failwell.clients.httpx2.body import Tracked
-from failwell.clients.httpx2.prepared import Prepared, content_of, tracked
+from failwell.clients.httpx2.prepared import Prepared, tracked, with_fields
+from failwell.clients.keys import OneKey, checked, without_header
 from failwell.clients.origin import gate_of
 from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
+from failwell.flows.gate import CALM, Pass, Stay
+from failwell.flows.standing import Enter
 from failwell.flows.terms import Terms
 from failwell.ids import minted
-from failwell.model import Request
 from failwell.policy import deadline
 from failwell.policy.tags import tagged, takes_tags
 from failwell.settings import Options, Policy
@@ -37,24 +39,6 @@ EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`."""
 
 
-class OneKey:
-    """A key given to a view of a client: it serves one write, and the next is refused."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-        self._left = [key]
-
-    def take(self) -> str:
-        """The key, once. Raises `InvalidRequestError` from then on."""
-        try:
-            return self._left.pop()
-        except IndexError:
-            raise InvalidRequestError.of(
-                f"The idempotency key {self._key!r} has served its write: a key belongs to one "
-                "call, and a second write under it would be taken for the first"
-            ) from None
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a client, or a view of it, makes its calls with. `auth` is whose credential they
     carry; where that can be renewed, `arm` makes of an attempt one with a token that is not over,
@@ -64,8 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     contract: Contract
     policy: Policy
     rim: Rim
-    options: Options = Options()
-    key: OneKey | None = None
+    given: Given = NOTHING
     tenant: str = ""
     account: str = ""
     auth: object = None
@@ -74,9 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def with_options(self, options: Options) -> Settings:
         """These settings with those options over them."""
-        key = OneKey(options.idempotency_key) if options.idempotency_key is not None else self.key
-        options = msgspec.structs.replace(options, idempotency_key=None)
-        return msgspec.structs.replace(self, options=options.over(self.options), key=key)
+        return msgspec.structs.replace(self, given=of(options).over(self.given))
 
     def armed(self, attempt: S) -> S:
         """The attempt, with a token that is not over, where the auth has one that can be."""
@@ -90,6 +71,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         is_timed = breaker is not None and breaker.slow is not None
         is_near = type(store) is MemoryStore and self.arm is None and not is_timed
         return cast("MemoryStore", store) if is_near else None
+
+    def admitted(self, prepared: Prepared, now: float) -> Pass | Stay | None:
+        """How a first attempt is let through; None where it cannot be made before the flow: what is
+        known of the origin is elsewhere, or a run or a token asks for more."""
+        near = self.near
+        if near is None or prepared.plan is not None:
+            return None
+        gate = prepared.standing.gate
+        if gate is None or near.glance(gate.key, gate):
+            return CALM
+        request, left = prepared.request, deadline.left(prepared.ends, now)
+        return near.update(gate.key, Enter(gate, request.method, request.url, left))
 
     @cached_property
     def _standing(self) -> dict[Address, Terms]:
@@ -121,51 +114,70 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise InvalidRequestError.of(unreachable)
         if len(self._standing) >= _MOST_ADDRESSES:
             self._standing.clear()
-        terms = self._standing[address] = self.terms(0.0, self.options, address)
+        terms = self._standing[address] = self.terms(0.0, self.given.options, address)
         return terms
 
     def prepare(self, native: httpx2.Request, now: float) -> Prepared:
         """The call that sends this request. Raises `InvalidRequestError` for a bad key."""
-        contract, options = self.contract, self.options
+        contract, chosen = self.contract, self.given
         url, method = native.url, native.method
         address = url.scheme, url.raw_host, url.port
         terms = self._standing.get(address) or self._standing_terms(address)
         own = native.extensions.get(EXTENSION)
-        if own is not None:
-            options = _checked_options(own).over(options)
+        is_usual = own is None and around.get() is NOTHING
+        if not is_usual:
+            chosen = given(own, f'extensions["{EXTENSION}"]', chosen)
+        options = chosen.options
         is_read = method in contract.safe
-        key, extra = None, _NOTHING
+        key, extra, fields = None, _NOTHING, None
         if not is_read or contract.request_ids.accepts:
-            key, extra = self._named(native, options, is_read)
+            key, extra, fields = self._named(native, chosen.key, is_read)
         is_watched = contract.whole_requests and not is_read
         is_plain = isinstance(native.stream, httpx2.ByteStream)
         body = None if is_plain and not is_watched else tracked(native)
-        if body is not None or own is not None:
+        if body is not None or not is_usual:
             terms = self.terms(now, options, address, body)
-        elif terms.ends is not None:
-            terms = msgspec.structs.replace(terms, ends=now + terms.ends)
+            ends = terms.ends
+        else:
+            ends = deadline.until(terms.ends, now)
         reads_json = None if options.expect is None else options.expect == "json"
-        request = Request(
-            method=method,
-            url=url,
-            headers=native.headers,
-            body=content_of(native),
-            key=key,
-            reads_json=reads_json,
-        )
-        prepared = Prepared(native, request, terms, extra, body)
+        prepared = Prepared(native, terms, ends, key, reads_json, extra, fields, body)
         return prepared if is_read else self._marked(prepared, options)
 
     def _named(
-        self, native: httpx2.Request, options: Options, is_read: bool
+        self, native: httpx2.Request, own: OneKey | None, is_read: bool
+    ) -> tuple[str | None, dict[str, str], httpx2.Headers | None]:
+        """The call's key, the fields by which it is known, where the request has not got them, and
+        all fields with these.
+
+        Most requests have got neither: to see that there are more once they are set takes less time
+        than to look for them.
+        """
+        rules, ids = self.contract.idempotency, self.contract.request_ids
+        key: str | None = None
+        extra: dict[str, str] = {}
+        if not is_read:
+            if own is not None or rules.header is None or native.method not in rules.methods:
+                return *self._sought(native, own, is_read), None
+            key = extra[rules.header] = minted()
+        if ids.accepts:
+            extra[ids.header] = ids.prefix + minted()
+        given = native.headers
+        fields = with_fields(given, extra)
+        if len(fields) == len(given) + len(extra):
+            return key, extra, fields
+        return *self._sought(native, own, is_read), None
+
+    def _sought(
+        self, native: httpx2.Request, own: OneKey | None, is_read: bool
     ) -> tuple[str | None, dict[str, str]]:
-        """The call's key, and the fields by which it is known, where the request has not got them.
+        """The key and the fields, where the request may have got them.
 
         They are looked for as bytes: httpx2 decodes all fields, to find out in which encoding they
         are, before it looks for text.
         """
         present = [name.lower() for name, _ in native.headers.raw]
-        key, extra = (None, {}) if is_read else self._key(native, present, options)
+        key, extra = (None, {}) if is_read else self._key(native, present, own)
         ids = self.contract.request_ids
         if ids.accepts and _bytes(ids.header) not in present:
             extra[ids.header] = ids.prefix + minted()
@@ -177,28 +189,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.book is not None:
             from failwell.clients.runs import intention
 
-            plan = intention(self.book, prepared.request, options.name, tag)
+            plan = intention(self.book, self.contract, prepared.request, options.name, tag)
             return msgspec.structs.replace(prepared, plan=plan)
         if tag is None:
             return prepared
         return prepared.under(tagged(self.contract, prepared.request, tag))
 
     def _key(
-        self, native: httpx2.Request, present: Collection[bytes], options: Options
+        self, native: httpx2.Request, present: Collection[bytes], own: OneKey | None
     ) -> tuple[str | None, dict[str, str]]:
         rules = self.contract.idempotency
         if rules.header is None:
-            if options.idempotency_key is not None or self.key is not None:
-                raise keys.without_header(self.contract)
+            if own is not None:
+                raise without_header(self.contract)
             return None, {}
         if _bytes(rules.header) in present:
-            return keys.checked(native.headers[rules.header]), {}
-        key = options.idempotency_key
-        if key is None and self.key is not None:
-            key = self.key.take()
-        if key is None and native.method not in rules.methods:
+            return checked(native.headers[rules.header]), {}
+        if own is None and native.method not in rules.methods:
             return None, {}
-        key = minted() if key is None else keys.checked(key)
+        key = minted() if own is None else checked(own.take())
         return key, {rules.header: key}
 
 
@@ -212,11 +221,3 @@ _NOTHING: dict[str, str] = {}
 
 def _always() -> bool:
     return True
-
-
-def _checked_options(options: object) -> Options:
-    if isinstance(options, Options):
-        return options
-    raise InvalidRequestError.of(
-        f'extensions["{EXTENSION}"] is a {type(options).__name__}: give failwell.Options(...)'
-    )

@@ -44,11 +44,13 @@ class _Guard:
         return self._response if is_direct else None
 
     def _broken(self, fault: Fault) -> FailwellError:
-        return broken_off(self._prepared.request, self._prepared.terms, fault, time.monotonic())
+        request, terms = self._prepared.request, self._prepared.terms
+        before = self._response.extensions.get("failwell_attempts", ())
+        return broken_off(request, terms, fault, time.monotonic(), before)
 
     def left(self) -> float | None:
         """Seconds that the call has left; None for no deadline."""
-        ends = self._prepared.terms.ends
+        ends = self._prepared.ends
         return None if ends is None else max(ends - time.monotonic(), 0.0)
 
     @property

@@ -6,22 +6,12 @@ forgotten after its lease, for whoever made it may be dead.
 
 from __future__ import annotations
 
-import msgspec
-
 from failwell.policy.governor.meter import Flight
+from failwell.policy.governor.records import Flights
 
 _SLOTS = 100
 _ANSWERS = 32
 _GHOSTS = 5.0
-
-
-class Flights(msgspec.Struct, frozen=True, array_like=True):
-    """`out` holds (slot, calls) of those not yet answered, and `answers` when the last ones came.
-    `ghosts` are those that went before anything was known, and until when they are believed in."""
-
-    out: tuple[tuple[int, int], ...] = ()
-    answers: tuple[float, ...] = ()
-    ghosts: tuple[int, float] = (0, 0.0)
 
 
 def slot_of(time: float) -> int:
@@ -70,7 +60,7 @@ def _around(flights: Flights, lease: float, now: float) -> tuple[int, int]:
     """How many are out, and how many are to go later."""
     present = slot_of(now)
     ghosts, until = flights.ghosts
-    flying = ghosts if 0 <= until - now <= _GHOSTS else 0
+    flying = ghosts if now <= until <= now + _GHOSTS else 0
     reserved = 0
     for slot, calls in flights.out:
         if abs(present - slot) < lease * _SLOTS:

@@ -11,23 +11,11 @@ from __future__ import annotations
 import msgspec
 
 from failwell.policy.governor.meter import AHEAD
+from failwell.policy.governor.records import Guess
 
 _SEEK, _REGAIN = 8.0, 1.02
 _YIELD, _SLOWEST = 0.95, 1.0
 _STORED = 2.0
-
-
-class Guess(msgspec.Struct, frozen=True, array_like=True):
-    """Calls go at `rate` a second, from `since` on, when the last pause was over; `answers` came
-    since then. `level` of them might have gone `at` that time, and have not. `is_measured` says
-    that the rate was seen, and is no longer sought."""
-
-    rate: float
-    since: float
-    at: float
-    level: float = 1.0
-    answers: int = 0
-    is_measured: bool = False
 
 
 def first(pace: float, retry_after: float, now: float) -> Guess:

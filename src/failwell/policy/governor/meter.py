@@ -26,6 +26,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from failwell.policy.governor.records import Anchor, Meter
 from failwell.quotas import Quota
 
 POLL = 0.01
@@ -54,35 +55,6 @@ class Flight(msgspec.Struct, frozen=True):
     reserved: int
     overtaken: int
     took: float
-
-
-class Anchor(msgspec.Struct, frozen=True, array_like=True):
-    """The answer from which is counted what comes back: when it came and how long it took, what
-    was left, the calls in flight and those that overtook it, and how many were counted since."""
-
-    at: float
-    took: float
-    left: int
-    flying: int
-    overtaken: int
-    answers: int = 0
-
-
-class Meter(msgspec.Struct, frozen=True, array_like=True):
-    """A learned window. `level` was so `at`; `rate` is per second, 0 where nothing flows; `left`
-    is what was said last; `most` is the most that ever was left; `reset` is when it begins anew,
-    which `moves` where it was seen to; `scout` is when one was sent."""
-
-    level: float
-    at: float
-    left: int
-    limit: int | None
-    reset: float
-    most: float
-    anchor: Anchor
-    rate: float = 0.0
-    moves: bool = False
-    scout: float | None = None
 
 
 def flowed(meter: Meter, now: float) -> Meter:

@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from failwell.policy.governor.records import Log, Told
 from failwell.settings import Governor, Limit
 
 POLL = 0.02
 """Seconds after which whoever waits for a place asks again."""
 
 _SLOTS = 50
-
-Log = tuple[tuple[int, int], ...]
-
-
-class Told(msgspec.Struct, frozen=True, array_like=True):
-    """For each limit, in the order of the settings: the calls by slot, and the ends of the leases
-    of its places."""
-
-    logs: tuple[Log, ...] = ()
-    places: tuple[tuple[float, ...], ...] = ()
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -48,7 +39,7 @@ def turn(told: Told, settings: Governor, route: str, now: float) -> Turn:
         if not _is_for(limit, route):
             continue
         if limit.seconds is None:
-            held = tuple(end for end in places[number] if 0 < end - now <= settings.lease)
+            held = tuple(end for end in places[number] if now < end <= now + settings.lease)
             delay = max(delay, POLL if len(held) >= limit.limit else 0.0)
             leases[number] = now + settings.lease
             places[number] = (*held, now + settings.lease)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 from msgspec.structs import replace
 
 from failwell.policy.governor import flights, told
 from failwell.policy.governor import guess as guesses
 from failwell.policy.governor import meter as meters
-from failwell.policy.governor.flights import Flights
-from failwell.policy.governor.guess import Guess
-from failwell.policy.governor.meter import Meter
+from failwell.policy.governor.records import Delay, Place, Ticket, Traffic
 from failwell.quotas import Quota
 from failwell.settings import Governor
 
@@ -21,57 +18,9 @@ _MOST_ROUTES = 64
 _IDS = re.compile(r"/[^/]*[0-9][^/]*")
 
 
-class Traffic(msgspec.Struct, frozen=True, array_like=True):
-    """What is known. `routes` says which meters the last answer on a route spoke of; `guess` is
-    all there is to go by where no answer did.
-
-    Who must wait gets the next number of those that were `issued`; `served` is the highest that
-    had its turn, and until `expected` the others ask again, those who are still there. It was
-    last looked at when the clock `showed` that."""
-
-    meters: dict[str, Meter] = {}
-    routes: dict[str, tuple[str, ...]] = {}
-    guess: Guess | None = None
-    flights: Flights = Flights()
-    told: told.Told = told.Told()
-    issued: int = 0
-    served: int = 0
-    expected: float = 0.0
-    showed: float = 0.0
-
-
-class Ticket(msgspec.Struct, frozen=True, array_like=True):
-    """A call's place: the slot of its turn, and the ends of the leases that it holds."""
-
-    slot: int
-    leases: tuple[float | None, ...] = ()
-
-
-class Place(msgspec.Struct, frozen=True, array_like=True):
-    """A call has its place, and its turn in `wait` seconds."""
-
-    ticket: Ticket
-    wait: float
-
-
-class Delay(msgspec.Struct, frozen=True, array_like=True):
-    """Nothing was taken: ask again in `seconds`, with the `number` in the queue."""
-
-    seconds: float
-    number: int | None = None
-
-
-IDLE = Traffic()
-
-
 def route_of(method: str, path: str) -> str:
     """The name of the calls of one kind: segments that hold a digit, such as ids, count as one."""
     return f"{method} {_IDS.sub('/*', path.partition('?')[0])}"
-
-
-def is_idle(traffic: Traffic, settings: Governor) -> bool:
-    """Whether nothing is known that a call would have to wait for."""
-    return not settings.limits and not traffic.meters and traffic.guess is None
 
 
 def take(
