@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import threading
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +32,12 @@ class Watched(MemoryStore):
         super().__init__()
         self.gate = threading.Event()
         self.gate.set()
+        self.entered = threading.Event()
         self.callers: set[int] = set()
         self.keys: list[str] = []
 
     def update(self, key: str, change: Any) -> Any:
+        self.entered.set()
         self.gate.wait(10.0)
         self.callers.add(threading.get_ident())
         self.keys.append(key)
@@ -85,6 +90,87 @@ def test_a_cancelled_update_harms_no_other(loop: str) -> None:
         return await store.update("l", Add())
 
     assert anyio.run(main, backend=loop) == 1
+
+
+def test_an_update_that_nobody_waits_for_is_not_begun() -> None:
+    """Cancelled in the queue, it leaves nothing behind; those after it have their turn."""
+    inner = Watched()
+    store = ThreadedStore(inner)
+
+    async def main() -> None:
+        inner.gate.clear()
+        tasks = [asyncio.create_task(store.update(key, Add())) for key in "klm"]
+        await asyncio.to_thread(inner.entered.wait, 10.0)
+        tasks[1].cancel()
+        await asyncio.sleep(0)
+        inner.gate.set()
+        await asyncio.wait(tasks)
+
+    asyncio.run(main())
+    assert inner.keys == ["k", "m"]
+
+
+def test_a_loop_that_is_over_is_not_waited_for() -> None:
+    """The update that it asked for is made; the next loop goes on with the same store."""
+    inner = Watched()
+    store = ThreadedStore(inner)
+
+    async def leave() -> None:
+        inner.gate.clear()
+        task = asyncio.create_task(store.update("k", Add()))
+        await asyncio.to_thread(inner.entered.wait, 10.0)
+        task.cancel()
+
+    asyncio.run(leave())
+    inner.gate.set()
+    assert asyncio.run(store.update("k", Add())) == 2
+
+
+def test_loops_in_several_threads_share_it() -> None:
+    """Whoever asks first while it rests wakes it, and nobody is forgotten."""
+    store = ThreadedStore(MemoryStore())
+
+    async def many() -> None:
+        for _ in range(50):
+            await asyncio.gather(*[store.update("k", Add()) for _ in range(4)])
+
+    threads = [threading.Thread(target=asyncio.run, args=(many(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30.0)
+    assert asyncio.run(store.update("k", Add())) == 4 * 50 * 4 + 1
+
+
+class BrokenError(Exception):
+    """What a store raises."""
+
+
+class Breaking:
+    """A store that fails each time."""
+
+    def update(self, key: str, change: Any) -> Any:
+        raise BrokenError
+
+
+def test_an_error_is_gone_when_it_was_caught() -> None:
+    """Nothing that it went through keeps it, nor what its traceback shows."""
+    store = ThreadedStore(Breaking())
+
+    async def main() -> weakref.ref[BrokenError]:
+        try:
+            await store.update("k", Add())
+        except BrokenError as error:
+            return weakref.ref(error)
+        raise AssertionError("it did not fail")
+
+    gc.disable()
+    try:
+        caught = asyncio.run(main())
+        asyncio.run(ThreadedStore(MemoryStore()).update("k", Add()))
+        assert caught() is None
+    finally:
+        gc.enable()
 
 
 def test_it_is_used_in_one_loop_after_another() -> None:
