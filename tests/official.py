@@ -26,6 +26,7 @@ FILES = (
     "tests/apis/ionq/test_official.py",
     "tests/apis/ionworks/test_official.py",
     "tests/test_adopt.py",
+    "tests/test_adopt_runs.py",
 )
 SECONDS = 110
 """For all tests of a file; a single one is ended by `timeout` of pyproject.toml."""

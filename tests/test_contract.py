@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 import failwell
 from failwell import GENERIC, errors
+from failwell.cli.contracts import find
 from failwell.contract import Code, Contract, Idempotency, LookUp, RequestIds
 from failwell.dialects import Flat
 from failwell.model import Issue, Kind, Outcome, Request, Sent
@@ -222,3 +224,28 @@ def test_a_word_will_do_for_what_a_code_proves() -> None:
     for wrong in ({"proves": "nothing"}, {"kind": "odd"}):
         with pytest.raises(ValueError, match=next(iter(wrong.values()))):
             Code(**code | wrong)
+
+
+def test_people_call_it_by_its_title() -> None:
+    """In data it goes by its name; without a title of its own, people read that with a capital."""
+    assert contract(name="shop").title == "Shop"
+    named = contract(name="ebay-test", title="eBay")
+    assert (named.name, named.title) == ("ebay-test", "eBay")
+    again = msgspec.structs.replace(named, reads_json=True)
+    assert again.title == "eBay"
+
+
+def test_a_failure_is_told_by_the_title_of_its_api() -> None:
+    """Also one that comes out of a pickle, or that another contract of that name has made."""
+    named = contract(name="ebay-told", title="eBay")
+    failed = pickle.loads(pickle.dumps(named.fail(CODES[0].code, CODES[0].status)))
+    assert failwell.explain(failed).happened.startswith("eBay answered")
+    assert failwell.explain(failed).api == "ebay-told"
+    plain = contract(name="nobody").fail(CODES[0].code, CODES[0].status)
+    assert failwell.explain(plain).happened.startswith("Nobody answered")
+
+
+def test_the_five_systems_are_written_as_they_write_themselves() -> None:
+    """And a view of a contract keeps its title."""
+    told = {name: find(name).title for name in ("ionworks", "ionq", "flow", "toolpath", "matcraft")}
+    assert list(told.values()) == ["Ionworks", "IonQ", "Flow", "Toolpath", "MatCraft"]

@@ -19,11 +19,16 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import httpx2
 import msgspec
+import requests
+from requests.adapters import HTTPAdapter
 
 import failwell
 from failwell.actions import Change
+from failwell.clients.httpx import AsyncTransport, Transport
+from failwell.clients.requests import Adapter
 from failwell.contract import LookUp
 from failwell.dialects import Nested
 from failwell.model import Outcome, Response, Sent
@@ -75,6 +80,36 @@ class AsyncDeadlyTransport(httpx2.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         Instants.passes()
         response = await super().handle_async_request(request)
+        Instants.passes()
+        return response
+
+
+class DeadlyHttpx(httpx.HTTPTransport):
+    """The same of httpx."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        Instants.passes()
+        response = super().handle_request(request)
+        Instants.passes()
+        return response
+
+
+class AsyncDeadlyHttpx(httpx.AsyncHTTPTransport):
+    """The same of httpx, awaited."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        Instants.passes()
+        response = await super().handle_async_request(request)
+        Instants.passes()
+        return response
+
+
+class DeadlyAdapter(HTTPAdapter):
+    """The same of requests."""
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        Instants.passes()
+        response = super().send(*args, **kwargs)
         Instants.passes()
         return response
 
@@ -173,23 +208,57 @@ def shop() -> Iterator[Shop]:
 def buy(store: str, url: str, kind: str, run: str) -> list[int]:
     """The five purchases; the ids of what was bought."""
     settings: dict[str, Any] = {
-        "base_url": url,
         "contract": CONTRACTS[kind.partition(" ")[0]],
         "store": DeadlyStore(store),
         "run": run,
-        "trust_env": False,
         "policy": failwell.Policy(retry=None, budget=None, breaker=None, governor=None),
     }
+    client = CLIENTS[kind.partition(" ")[2]](url, settings)
     if kind.endswith("async"):
-        return asyncio.run(_abuy(settings))
-    with failwell.Client(transport=DeadlyTransport(verify=False), **settings) as client:
-        return [client.post("/buy", json={"item": item}).json()["id"] for item in ITEMS]
+        return asyncio.run(_abuy(client))
+    with client:
+        return [client.post(url + "/buy", json={"item": item}).json()["id"] for item in ITEMS]
 
 
-async def _abuy(settings: dict[str, Any]) -> list[int]:
-    transport = AsyncDeadlyTransport(verify=False)
-    async with failwell.AsyncClient(transport=transport, **settings) as client:
+async def _abuy(client: Any) -> list[int]:
+    async with client:
         return [(await client.post("/buy", json={"item": item})).json()["id"] for item in ITEMS]
+
+
+def _httpx2(url: str, settings: dict[str, Any]) -> Any:
+    return failwell.Client(transport=DeadlyTransport(verify=False), trust_env=False, **settings)
+
+
+def _httpx2_async(url: str, settings: dict[str, Any]) -> Any:
+    transport = AsyncDeadlyTransport(verify=False)
+    return failwell.AsyncClient(transport=transport, base_url=url, trust_env=False, **settings)
+
+
+def _httpx(url: str, settings: dict[str, Any]) -> Any:
+    transport = Transport(DeadlyHttpx(verify=False), **settings)
+    return httpx.Client(transport=transport, trust_env=False)
+
+
+def _httpx_async(url: str, settings: dict[str, Any]) -> Any:
+    transport = AsyncTransport(AsyncDeadlyHttpx(verify=False), **settings)
+    return httpx.AsyncClient(transport=transport, base_url=url, trust_env=False)
+
+
+def _requests(url: str, settings: dict[str, Any]) -> Any:
+    session = requests.Session()
+    session.trust_env = False
+    session.mount(url, Adapter(DeadlyAdapter(), **settings))
+    return session
+
+
+CLIENTS = {
+    "": _httpx2,
+    "async": _httpx2_async,
+    "httpx": _httpx,
+    "httpx async": _httpx_async,
+    "requests": _requests,
+}
+"""By the rest of what a script's kind says: whose client, and of which world."""
 
 
 def forked(store: str, url: str, kind: str, run: str, last: int) -> int:
@@ -210,6 +279,7 @@ def forked(store: str, url: str, kind: str, run: str, last: int) -> int:
 WARM = (
     "anyio._backends._asyncio", "h11", "httpcore2", "encodings.idna", "concurrent.futures.thread",
     "failwell.flows.intended", "failwell.stores.threaded", "failwell.clients.sockets",
+    "failwell.clients.httpx2.concurrent", "failwell.clients.httpx2.settings",
 )  # fmt: skip
 """What a process would read for itself, each time; its parent has read it."""
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import failwell
-from clients.fault_server import PAGE, Act, Server
+from clients.fault_server import PAGE, Act, Server, refusal
 from clients.world import API, Face, World, chunks, read
 from failwell import BadResponseError, FailwellError, Idempotency, Options, Outcome, Policy
 
@@ -212,6 +212,25 @@ def test_a_streamed_write_that_is_cut_took_effect(world: World) -> None:
         settled = world.run(scenario, base_url=server.url)
     assert settled.record == {"id": "rec_1"}
     assert server.done == 1
+
+
+def test_a_stream_that_breaks_off_tells_all_attempts(world: World) -> None:
+    """Those before the one whose answer was handed out, too; the age of its key counts from the
+    first."""
+    cut = Act("cut", body=b'{"a": 1}' * 99)
+
+    async def scenario(client: Face) -> FailwellError:
+        with pytest.raises(failwell.APIConnectionError) as caught:
+            async with client.stream("POST", "/records", json={"name": "a"}) as response:
+                await read(response)
+        return caught.value
+
+    with Server([refusal(429, "busy"), cut]) as server:
+        error = world.run(scenario, base_url=server.url)
+    assert [(a.number, a.status) for a in error.attempts] == [(1, 429), (2, 201)]
+    assert error.sent is not None
+    assert error.sent.at == error.attempts[0].at
+    assert error.outcome is Outcome.APPLIED
 
 
 def test_a_stream_is_asked_for_again_before_its_first_byte(world: World) -> None:

@@ -314,6 +314,20 @@ def test_a_file_that_breaks_off_is_of_both_families(world: World) -> None:
     assert isinstance(caught.value, failwell.APIConnectionError)
 
 
+def test_a_stream_that_breaks_off_tells_all_attempts(world: World) -> None:
+    """Those before the one whose answer was handed out, too."""
+    page = Act(status=502, body=PAGE, content_type="text/html")
+    cut = Act("cut", status=200, body=b"x" * 100, content_type="application/octet-stream")
+
+    async def scenario(api: Caller) -> bytes:
+        async with api.stream("GET", "/file") as response:
+            return await _read(response)
+
+    with Server([page, cut]) as server, pytest.raises(failwell.APIConnectionError) as caught:
+        run(world, server, scenario)
+    assert [(a.number, a.status) for a in caught.value.attempts] == [(1, 502), (2, 200)]
+
+
 def test_compressed_json_is_read(world: World) -> None:
     """A coding is undone for the judgement, and once more for whoever asked."""
     import gzip
@@ -449,6 +463,41 @@ def test_a_redirected_write_is_a_call_of_its_own(world: World) -> None:
         assert [seen.path for seen in server.requests] == ["/jobs", "/there", "/there"]
         assert server.keys[0] != server.keys[1] == server.keys[2]
     assert (response.status_code, server.done) == (201, 1)
+
+
+def test_a_write_in_doubt_is_redirected_under_its_key(world: World) -> None:
+    """Its first answer was lost: what follows must be told from a new write."""
+    moved = Act(status=307, body=b"", headers=(("Location", "/there"),), commit=False)
+    with Server([LOST, moved], honours_keys=True) as server:
+        response = run(world, server, _post, above={"follow_redirects": True})
+        assert [seen.path for seen in server.requests] == ["/jobs", "/jobs", "/there"]
+    assert (response.status_code, server.done, len(set(server.keys))) == (201, 1, 1)
+
+
+def test_a_write_in_doubt_is_authenticated_under_its_key(world: World) -> None:
+    """The same where an auth scheme answers the refusal of its second attempt."""
+    challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"'),)
+    asks = refusal(401, "no_auth", headers=challenge)
+    digest = httpx.DigestAuth("u", "p4ssw0rd")
+    with Server([LOST, asks], honours_keys=True) as server:
+        response = run(world, server, _post, above={"auth": digest})
+    assert (response.status_code, server.done) == (201, 1)
+    assert (len(server.keys), len(set(server.keys))) == (3, 1)
+
+
+def test_a_callers_own_retry_of_a_write_in_doubt_is_no_second_write(world: World) -> None:
+    """The same request, sent again, goes under the key that is in doubt."""
+
+    async def scenario(api: Caller) -> httpx.Response:
+        request = api.client.build_request("POST", "/jobs", json={"name": "a"})
+        with pytest.raises(httpx.ReadError):
+            await api.send(request)
+        return await api.send(request)
+
+    policy = msgspec.structs.replace(BARE, retry=None)
+    with Server([LOST], honours_keys=True) as server:
+        assert run(world, server, scenario, policy=policy).status_code == 201
+    assert (server.done, len(set(server.keys))) == (1, 1)
 
 
 def test_hooks_are_told(world: World) -> None:

@@ -317,6 +317,42 @@ def test_a_streamed_file_that_breaks_off_is_of_both_families() -> None:
     assert isinstance(caught.value, failwell.APIConnectionError)
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        Act(headers=(("Content-Length", "3"), ("Content-Length", "4"))),
+        Act(status=103, body=b""),
+        Act(status=101, body=b""),
+    ],
+    ids=["two lengths", "early hints", "switching protocols"],
+)
+def test_an_answer_that_is_none_proves_nothing(act: Act) -> None:
+    """Two lengths, which requests calls an invalid header, and an interim answer in the place of
+    the final one: the request was sent, and may have taken effect. Its connection is given up."""
+    with Server([act]) as server, session(server, contract=UNKEYED) as api:
+        with pytest.raises(theirs.RequestException) as caught:
+            api.post("/jobs", json={"name": "a"})
+        assert (server.done, len(server.requests)) == (1, 1)
+        assert api.post("/jobs", json={"name": "b"}).json() == {"id": "rec_2"}
+        assert server.connections == 2
+    assert isinstance(caught.value, failwell.APIConnectionError)
+    assert caught.value.outcome == "unknown"
+
+
+def test_a_stream_that_breaks_off_tells_all_attempts() -> None:
+    """Those before the one whose answer was handed out, too."""
+    page = Act(status=502, body=PAGE, content_type="text/html")
+    cut = Act("cut", status=200, body=b"x" * 100, content_type="application/octet-stream")
+    with (
+        Server([page, cut]) as server,
+        session(server) as api,
+        api.get("/file", stream=True) as response,
+        pytest.raises(failwell.APIConnectionError) as caught,
+    ):
+        list(response.iter_content(10))
+    assert [(a.number, a.status) for a in caught.value.attempts] == [(1, 502), (2, 200)]
+
+
 # ------------------------------------------------------------------------- bodies
 
 
@@ -393,6 +429,17 @@ def test_a_deadline_bounds_the_inside_of_an_attempt(how: Any, stream: bool) -> N
     ):
         _ = api.get("/jobs/1", stream=stream).content
     assert isinstance(caught.value, failwell.DeadlineExceededError)
+
+
+def test_nothing_is_looked_for_after_the_deadline() -> None:
+    """requests takes no time-out of 0: the look-up fails, and the call ends as it would have."""
+    policy = msgspec.structs.replace(BARE, deadline=0.3)
+    with Server([Act("hang")]) as server, session(server, policy=policy, contract=by_tag()) as api:
+        with pytest.raises(theirs.RequestException) as caught:
+            api.post("/jobs", json={"name": "a"})
+        assert len(server.requests) == 1
+    assert isinstance(caught.value, failwell.DeadlineExceededError)
+    assert caught.value.outcome == "unknown"
 
 
 @pytest.mark.parametrize("timeout", [0.1, (5.0, 0.1)])
@@ -503,6 +550,40 @@ def test_a_redirected_write_is_a_call_of_its_own() -> None:
         assert None not in server.keys
         assert len(set(server.keys)) == 2
     assert response.status_code == 201
+
+
+def test_a_write_in_doubt_is_redirected_under_its_key() -> None:
+    """Its first answer was lost: what follows must be told from a new write."""
+    moved = Act(status=307, body=b"", headers=(("Location", "/there"),), commit=False)
+    with Server([LOST, moved], honours_keys=True) as server, session(server) as api:
+        assert api.post("/jobs", json={"name": "a"}).status_code == 201
+        assert [seen.path for seen in server.requests] == ["/jobs", "/jobs", "/there"]
+        assert (server.done, len(set(server.keys))) == (1, 1)
+
+
+def test_a_write_in_doubt_is_authenticated_under_its_key() -> None:
+    """The same where an auth scheme answers the refusal of its second attempt."""
+    challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"'),)
+    asks = refusal(401, "no_auth", headers=challenge)
+    with Server([LOST, asks], honours_keys=True) as server, session(server) as api:
+        digest = requests.auth.HTTPDigestAuth("u", "p4ssw0rd")
+        assert api.post("/jobs", json={"name": "a"}, auth=digest).status_code == 201
+        assert (server.done, len(server.keys), len(set(server.keys))) == (1, 3, 1)
+
+
+def test_a_callers_own_retry_of_a_write_in_doubt_is_no_second_write() -> None:
+    """The same prepared request, sent again: it goes under the key that is in doubt. One of which
+    nothing is in doubt is a new write each time."""
+    policy = msgspec.structs.replace(BARE, retry=None)
+    with Server([LOST], honours_keys=True) as server, session(server, policy=policy) as api:
+        prepared = api.prepare_request(requests.Request("POST", server.url + "/jobs", json={}))
+        with pytest.raises(theirs.ConnectionError):
+            api.send(prepared)
+        assert api.send(prepared).status_code == 201
+        assert (server.done, len(set(server.keys))) == (1, 1)
+        fresh = api.prepare_request(requests.Request("POST", server.url + "/jobs", json={}))
+        assert [api.send(fresh).status_code for _ in range(2)] == [201, 201]
+        assert server.done == 3
 
 
 def test_an_auth_schemes_second_request_passes_through_us() -> None:

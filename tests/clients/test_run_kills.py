@@ -73,6 +73,23 @@ def test_a_kill_at_any_instant_buys_nothing_twice(shop: Shop, script: Run, kind:
     raise AssertionError("no script came to its end")
 
 
+@pytest.mark.parametrize("kind", ["keyed httpx", "tagged httpx async", "tagged requests"])
+def test_a_kill_below_another_library_buys_nothing_twice(
+    shop: Shop, script: Run, kind: str
+) -> None:
+    """At every fourth instant: the story is the same one, and these are its other seams."""
+    for last in range(1 + len(kind) % 4, MOST, 4):
+        shop.sold.clear()
+        status = script(kind, f"run {kind} {last}", last)
+        if status != KILLED:
+            assert (status, sorted(shop.sold)) == (buying.BOUGHT, sorted(ITEMS))
+            assert last > 6 * len(ITEMS)
+            return
+        assert script(kind, f"run {kind} {last}", 0) == buying.BOUGHT
+        assert sorted(shop.sold) == sorted(ITEMS), last
+    raise AssertionError("no script came to its end")
+
+
 def test_where_nobody_can_ask_it_stops(shop: Shop, script: Run, store: str) -> None:
     """Without keys and look-up the write that was under way is unknown: it is not bought again,
     nor is anything after it, and the run's list shows it."""

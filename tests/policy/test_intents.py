@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,14 +22,13 @@ from failwell.policy.intents import (
     Look,
     New,
     Other,
-    fingerprint_of,
     identity,
     kept,
     slot,
 )
 from failwell.stores.memory import MemoryStore
 from failwell.testing import Clock, answer
-from samples import OWN, post, request
+from samples import OWN, post
 
 JSON = Headers({"content-type": "application/json"})
 STORED = Stored(status=201, headers=(("content-type", "application/json"),), body=b'{"id":1}')
@@ -38,60 +36,6 @@ STORED = Stored(status=201, headers=(("content-type", "application/json"),), bod
 
 def begin(token: str = "t1", fingerprint: str = "f", key: str | None = "k1") -> Begin:
     return Begin(fingerprint=fingerprint, token=token, what="POST https://a/b", key=key, tag="g1")
-
-
-def digest(**fields: Any) -> str | None:
-    return fingerprint_of(post(**fields))
-
-
-def form(boundary: str) -> dict[str, Any]:
-    body = f'--{boundary}\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--{boundary}--'
-    media = f'multipart/form-data; boundary="{boundary}"'
-    return {"headers": {"Content-Type": media}, "body": body.encode()}
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ({"body": b'{"a":1,"b":2}'}, {"body": b'{ "b": 2, "a": 1 }'}),
-        ({"url": "https://a/b?x=1&y=2"}, {"url": "https://a/b?y=2&x=1"}),
-        ({"url": "https://a/b?api_key=old"}, {"url": "https://a/b?api_key=new"}),
-        ({"url": "https://me:secret@a/b"}, {"url": "https://a/b"}),
-        ({"key": "k1"}, {"key": "k2"}),
-        ({"headers": {"Authorization": "Bearer a"}}, {"headers": {"Authorization": "Bearer b"}}),
-        (form("abc123"), form("xyz789")),
-    ],
-)
-def test_what_differs_from_run_to_run_does_not_count(
-    one: dict[str, Any], other: dict[str, Any]
-) -> None:
-    """Spelling, credentials, keys and a form's boundary do not make another write."""
-    assert digest(**one) == digest(**other)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"body": b'{"name":"b"}'},
-        {"url": "https://api.example.org/v1/jobs?dry=1"},
-        {"url": "https://api.example.com/v1/jobs"},
-        {"url": "http://api.example.org/v1/jobs"},
-        {"headers": {"Content-Type": "text/plain"}, "body": b'{ "name":"a"}'},
-    ],
-)
-def test_another_write_is_another_one(other: dict[str, Any]) -> None:
-    """Body, query, host and scheme count."""
-    assert digest(**other) != digest()
-
-
-def test_the_method_counts() -> None:
-    """A PUT is not the POST of the same thing."""
-    assert fingerprint_of(request("PUT")) != fingerprint_of(request("POST"))
-
-
-def test_a_stream_cannot_be_told() -> None:
-    """Nobody has read it, so nobody knows what it is."""
-    assert digest(body=None) is None
 
 
 @given(

@@ -12,10 +12,13 @@ import httpx2
 import failwell
 from failwell.actions import Emit, Flow, Send, Store, Update, Wait
 from failwell.adoption import Adoption
+from failwell.clients.httpx import AsyncTransport
+from failwell.clients.requests import Adapter
 from failwell.contract import Dialect
 from failwell.dialects import Flat, Generic, Nested, Problem
 from failwell.drive import Rim, adrive, drive
 from failwell.events import Event, Recovered
+from failwell.flows.runs import Summary
 from failwell.model import Reply, Request, Response, Sent
 from failwell.stores.memory import MemoryStore
 from failwell.stores.sqlite import SQLiteStore
@@ -185,3 +188,12 @@ def stores() -> None:
 def adoption(client: httpx.Client, told: list[Adoption]) -> None:
     """What is adopted keeps its type."""
     assert_type(failwell.adopt(client, policy=failwell.Policy(), tell=told.append), httpx.Client)
+    assert_type(failwell.adopt(client, run="night", store="sqlite:///run.db"), httpx.Client)
+
+
+async def runs(transport: AsyncTransport, adapter: Adapter) -> None:
+    """A run ends at its seam, or from anywhere."""
+    with failwell.options(name="order 17", get_existing=True):
+        assert_type(await transport.end_run(), Summary | None)
+    assert_type(adapter.end_run(force=True), Summary | None)
+    assert_type(failwell.end_run("night", store="sqlite:///run.db"), Summary | None)

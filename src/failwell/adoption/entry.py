@@ -9,6 +9,7 @@ from failwell.actions import AsyncStore, Store
 from failwell.adoption.ledger import Ledger
 from failwell.adoption.sdks import KNOWN, Known
 from failwell.adoption.summary import Adoption, AdoptionError, log
+from failwell.clients.origin import opened, run_of
 from failwell.contract import Contract
 from failwell.events import Hook
 from failwell.settings import Policy
@@ -24,6 +25,7 @@ def adopt(
     contract: Contract | None = None,
     policy: Policy = _DEFAULT,
     store: Store | AsyncStore | str | None = None,
+    run: str | None = None,
     hooks: Sequence[Hook] = (),
     tell: Callable[[Adoption], object] = log,
 ) -> T:
@@ -31,18 +33,22 @@ def adopt(
 
     Known are the clients of ionq-core, ionworks-api and flowbio (v1 and v2), each with its API's
     own contract, and `httpx.Client`, `httpx.AsyncClient` and `requests.Session`, with `GENERIC`;
-    `contract` takes the place of those. The SDK's own retries are switched off; an
-    `AdoptionWarning` names what may retry and could not be. `tell` is given the summary; left
-    out, it is logged. To adopt a client again replaces the settings.
+    `contract` takes the place of those. `run` names a run whose writes are kept in `store`, so that
+    a script that is begun again buys nothing twice: see `failwell.Client`. The SDK's own retries
+    are switched off; an `AdoptionWarning` names what may retry and could not be. `tell` is given
+    the summary; left out, it is logged. To adopt a client again replaces the settings.
 
-    The SDK's exceptions stay as they are; a fault is one of failwell's, too. Raises
-    `AdoptionError` for any other object.
+    The SDK's exceptions stay as they are; a fault is one of failwell's, too, and one that the SDK
+    makes of an answer has failwell's `Account` of it as `failwell`. Raises `AdoptionError` for any
+    other object, and `InvalidRequestError` for a run that cannot be, such as one without a store.
     """
-    known = _known(client)
+    known, kept = _known(client), opened(store)
+    book, _ = run_of(run, kept)
     settings = {
         "contract": known.contract() if contract is None else contract,
         "policy": policy,
-        "store": store,
+        "store": kept,
+        "run": book,
         "hooks": hooks,
     }
     ledger = Ledger(known.name, settings)

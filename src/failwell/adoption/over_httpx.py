@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from failwell.adoption.ledger import Ledger
+from failwell.adoption.telling import AsyncTelling, tell_of
 from failwell.clients.httpx import AsyncTransport, Transport
 
 _TRANSPORTS = (httpx.BaseTransport, httpx.AsyncBaseTransport)
@@ -18,10 +19,21 @@ def mount(client: Any, ledger: Ledger) -> None:
     An SDK's own transports, which raise its exceptions or call its hooks, stay above it.
     """
     is_async = isinstance(client, httpx.AsyncClient)
-    client._transport = _over(client._transport, ledger, is_async)
+    client._transport = _under(client._transport, ledger, is_async)
     for pattern, transport in client._mounts.items():
         if transport is not None:
-            client._mounts[pattern] = _over(transport, ledger, is_async)
+            client._mounts[pattern] = _under(transport, ledger, is_async)
+
+
+def _under(transport: Any, ledger: Ledger, is_async: bool) -> Any:
+    """The transport over failwell; what those above it raise knows failwell's account."""
+    top = _over(transport, ledger, is_async)
+    if not isinstance(top, (Transport, AsyncTransport)):
+        if is_async:
+            tell_of(top, "handle_async_request", kind=AsyncTelling)
+        else:
+            tell_of(top, "handle_request")
+    return top
 
 
 def _over(transport: Any, ledger: Ledger, is_async: bool) -> Any:

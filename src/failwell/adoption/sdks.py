@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from failwell.adoption.ledger import Ledger
+from failwell.adoption.telling import tell_of
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 
@@ -51,6 +52,7 @@ def _flow_v2(client: Any, ledger: Ledger) -> None:
 
     transport, uploader = client._transport, client._data._uploader
     _over_httpx(transport._client, ledger)
+    tell_of(transport, "_raise_for_error", sends=False)
     if transport._connection_retries:
         ledger.switched_off(f"tenacity's {transport._connection_retries} retries of a connection")
         transport._connection_retries = 0
@@ -80,6 +82,7 @@ def _flow_v1(client: Any, ledger: Ledger) -> None:
     if not isinstance(client.request_with_retries, _Once):
         client.request_with_retries = _Once(client.request_with_retries)
         ledger.switched_off("kirjava's retries, by the argument `retries`")
+    tell_of(client, "execute")
     ledger.left("upload_sample, which makes a v2 client of its own: adopt one and use that")
 
 

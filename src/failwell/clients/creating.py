@@ -48,7 +48,7 @@ def create_or_get(
     contract = client.contract
     if contract.existing is None and contract.look_up is None:
         raise InvalidRequestError.of(
-            f"{contract.name} declares no natural key: nothing tells a record that is there from "
+            f"{contract.title} declares no natural key: nothing tells a record that is there from "
             "a new one",
             advice="Declare it, in Contract(existing=…) or Contract(look_up=…).",
         )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, cast
 from failwell.actions import AsyncStore, Store, StoreError
 from failwell.flows.gate import Gate
 from failwell.settings import Policy
-from failwell.stores.fallback import AsyncFallbackStore, FallbackStore
 from failwell.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ def sync_store(store: Store | None) -> Store:
     """Where a sync client keeps what it knows: in `store`, and in this process without it."""
     if store is None or isinstance(store, MemoryStore):
         return store or _shared
+    from failwell.stores.fallback import FallbackStore
+
     return FallbackStore(store, _shared)
 
 
@@ -59,13 +60,16 @@ def async_store(store: Store | AsyncStore | None) -> Store | AsyncStore:
     """Where an async client keeps what it knows."""
     if store is None or isinstance(store, MemoryStore):
         return store or _shared
+    from failwell.stores.fallback import AsyncFallbackStore
+
     return AsyncFallbackStore(store, _shared)
 
 
 def run_of(
-    run: str | None, store: Store | AsyncStore | None
+    run: str | Book | None, store: Store | AsyncStore | None
 ) -> tuple[Book | None, Store | AsyncStore | None]:
-    """What a client is to know of its run, and where that is kept; neither without a run.
+    """What a client is to know of its run, and where that is kept; neither without a run. The
+    transports of one SDK share a `Book`, for its writes are counted together.
 
     Raises `InvalidRequestError` for a name that is none, or where there is no store.
     """

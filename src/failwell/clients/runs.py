@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from failwell import redaction
 from failwell.actions import AsyncStore, Flow, Send, Store
+from failwell.clients.origin import only_sync, opened
+from failwell.contract import Contract
 from failwell.drive import Rim, drive
 from failwell.errors import InvalidRequestError
 from failwell.flows import runs
@@ -15,24 +18,33 @@ from failwell.flows.intended import Intention
 from failwell.flows.runs import Book, Summary
 from failwell.ids import minted
 from failwell.model import Kind, Request
-from failwell.policy.intents import Begin, fingerprint_of, identity
+from failwell.policy.intents import Begin, identity
+from failwell.policy.likeness import fingerprint_of
 
 LONGEST_NAME = 200
 """Characters of a name, of a run or of a write."""
 
 
-def begun(run: str, store: Store | AsyncStore | None) -> tuple[Book, Store | AsyncStore]:
+def begun(run: str | Book, store: Store | AsyncStore | None) -> tuple[Book, Store | AsyncStore]:
     """What a client is to know of its run, and where that is kept.
 
     Raises `InvalidRequestError` for a name that is none, or where there is no store.
     """
-    _check_name("run", run)
+    book = book_of(run)
     if store is None:
         raise InvalidRequestError.of(
-            f"The run {run!r} has no store to be kept in",
+            f"The run {book.name!r} has no store to be kept in",
             advice='Give the client one that outlives the process: store="sqlite:///run.db".',
         )
-    return Book(run), store
+    return book, store
+
+
+def book_of(run: str | Book) -> Book:
+    """The count of a run's writes, which clients that make them together share.
+
+    Raises `InvalidRequestError` for a name that is none.
+    """
+    return run if isinstance(run, Book) else Book(_checked_name("run", run))
 
 
 def ending(book: Book | None, force: bool) -> Flow[Summary | None]:
@@ -46,14 +58,19 @@ def ending(book: Book | None, force: bool) -> Flow[Summary | None]:
     return runs.end(book.name, force=force)
 
 
-def intention(book: Book, request: Request, name: str | None, tag: str | None) -> Intention:
-    """The write that the run is to vouch for, told from all others.
+def intention(
+    book: Book, contract: Contract, request: Request, name: str | None, tag: str | None
+) -> Intention | None:
+    """The write that the run is to vouch for, told from all others; None for one without a name
+    that only asks for something, such as a session: to be given an old one would help nobody.
 
     Raises `InvalidRequestError` for a streamed body without a name: nobody could tell it from
     another one when the script is run again.
     """
     if name is not None:
-        _check_name("name", name)
+        _checked_name("name", name)
+    elif contract.only_asks(request.method, request.url):
+        return None
     digest = fingerprint_of(request)
     if digest is None:
         if name is None:
@@ -62,7 +79,7 @@ def intention(book: Book, request: Request, name: str | None, tag: str | None) -
                 advice='Send it with client.with_options(name="…"), or give its body as bytes.',
             )
         digest = fingerprint_of(msgspec.structs.replace(request, body=b"")) or ""
-    number = 0 if name is not None else book.number(digest)
+    number = None if name is not None else book.number(digest)
     begin = Begin(
         fingerprint=digest,
         token=minted(),
@@ -70,8 +87,8 @@ def intention(book: Book, request: Request, name: str | None, tag: str | None) -
         key=request.key,
         tag=tag,
     )
-    who = identity(name, digest, number)
-    return Intention(book=book, request=request, identity=who, begin=begin)
+    who = identity(name, digest, number or 0)
+    return Intention(book=book, request=request, identity=who, begin=begin, number=number)
 
 
 def listed(store: Store) -> list[Summary]:
@@ -88,14 +105,37 @@ def end(store: Store, name: str, *, force: bool = False) -> Summary | None:
     return drive(runs.end(name, force=force), sends_nothing, Rim(durable=store))
 
 
+def end_run(run: str, *, store: Store | str, force: bool = False) -> Summary | None:
+    """End a run, whoever has made its writes: forget them; what it was, None where there is none.
+
+    `store` is where it was kept: an object, or a URL for `failwell.stores.open`. Raises `RunError`
+    where the end of a write is not known, unless `force` says to forget it; `StoreError` where the
+    store cannot be used.
+    """
+    kept = only_sync(opened(store))
+    if kept is None:
+        raise InvalidRequestError.of(f"Say where the run {run!r} is kept: store=…")
+    try:
+        return end(kept, run, force=force)
+    finally:
+        if isinstance(store, str):
+            close: Callable[[], object] = getattr(kept, "close", _nothing)
+            close()
+
+
+def _nothing() -> None:
+    """A store that has nothing to close."""
+
+
 def sends_nothing(send: Send) -> Any:
     """The sender of a flow that only reads and writes records."""
     raise TypeError(f"this flow sends nothing, and not {send.request.method}")
 
 
-def _check_name(what: str, name: str) -> None:
+def _checked_name(what: str, name: str) -> str:
     is_text = isinstance(name, str)  # pyright: ignore[reportUnnecessaryIsInstance]
     if not is_text or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise InvalidRequestError.of(
             f"{what}={name!r:.22}: 1 to {LONGEST_NAME} printable characters"
         )
+    return name

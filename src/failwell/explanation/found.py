@@ -11,7 +11,8 @@ _DEPTH = 20
 
 
 def failure_in(error: BaseException) -> FailwellError | None:
-    """What failwell knows of this exception: itself, what its answer carries, or what led to it.
+    """What failwell knows of this exception: itself, what it or its answer carries, or what led to
+    it.
 
     An exception of Python's own that arose while another one was handled is a failure for itself:
     only what it was raised `from` counts.
@@ -20,7 +21,7 @@ def failure_in(error: BaseException) -> FailwellError | None:
     for _ in range(_DEPTH):
         if each is None or isinstance(each, FailwellError):
             return each
-        told = _told_by(getattr(each, "response", None))
+        told = _told_by(each) or _told_by(getattr(each, "response", None))
         if told is not None:
             return told
         is_pythons = type(each).__module__ == "builtins"
@@ -28,10 +29,10 @@ def failure_in(error: BaseException) -> FailwellError | None:
     return None
 
 
-def _told_by(response: Any) -> FailwellError | None:
-    """The error in the account that an adapter of failwell's has put on an answer."""
-    extensions: Any = getattr(response, "extensions", None)
-    account: Any = getattr(response, "failwell", None)
+def _told_by(carrier: Any) -> FailwellError | None:
+    """The error in the account that failwell has put on an answer, or on an SDK's exception."""
+    extensions: Any = getattr(carrier, "extensions", None)
+    account: Any = getattr(carrier, "failwell", None)
     if isinstance(extensions, dict):
         account = extensions.get("failwell", account)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     error = getattr(account, "error", None)  # pyright: ignore[reportUnknownArgumentType]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from failwell import redaction
 from failwell.contract import TRANSIENT
+from failwell.contract.titles import title_of
 from failwell.errors import APIConnectionError, FailwellError
 from failwell.explanation.found import failure_in
 from failwell.explanation.record import Explanation, Retry, Trouble
@@ -67,8 +68,7 @@ _EFFECT: dict[Outcome | None, str] = {
 
 
 def _happened(error: FailwellError) -> str:
-    who = error.failure.api or "The API"
-    name = who[:1].upper() + who[1:]
+    name = title_of(error.failure.api) or "The API"
     status = f" ({error.status_code})" if error.status_code else ""
     code = f" {error.code}" if error.code else ""
     if isinstance(error, APIConnectionError) and error.status_code is None:

@@ -9,7 +9,6 @@ record each, applied atomically by whichever store; times are the store's own (e
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
@@ -17,39 +16,10 @@ from failwell import redaction
 from failwell.actions import Step
 from failwell.contract import Contract
 from failwell.model import Outcome, Request, Response
-from failwell.policy.idempotency import Stored, fingerprint
+from failwell.policy.idempotency import Stored
 
 KEPT_ANSWER = 1024 * 1024
 """Bytes of an answer that are kept, for a script that is begun again."""
-
-
-def fingerprint_of(request: Request) -> str | None:
-    """What the write asks for, where that can be told: equal for equal writes of any process.
-
-    A streamed body cannot be told (None). Left out is what differs each time: a credential in the
-    query, the boundary between the parts of a form.
-    """
-    if request.body is None:
-        return None
-    parts = urlsplit(str(request.url))
-    query = urlencode(
-        [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _is_secret(pair)]
-    )
-    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    media, body = _without_boundary(request.headers.get("content-type", ""), request.body)
-    return fingerprint(request.method, where, query, media, body)
-
-
-def _is_secret(pair: tuple[str, str]) -> bool:
-    return redaction.is_secret_parameter(pair[0])
-
-
-def _without_boundary(media: str, body: bytes) -> tuple[str, bytes]:
-    name, _, parameters = media.partition(";")
-    boundary = parameters.partition("boundary=")[2].partition(";")[0].strip().strip('"')
-    if name.strip().lower().startswith("multipart/") and boundary:
-        return name, body.replace(boundary.encode("latin-1", "replace"), b"")
-    return media, body
 
 
 def identity(name: str | None, digest: str, number: int) -> str:

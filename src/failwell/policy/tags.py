@@ -29,4 +29,4 @@ def why_unfindable(contract: Contract, sent: Sent) -> str | None:
         return None
     if contract.look_up.request(sent) is not None:
         return None
-    return f"{contract.name} takes no idempotency keys, and this request had no room for a tag"
+    return f"{contract.title} takes no idempotency keys, and this request had no room for a tag"

@@ -34,7 +34,13 @@ RAISED = (
 )
 """The roots of the table above, and what httpx lets through of h11."""
 
-THEIRS = Theirs(httpx.DecodingError, httpx.LocalProtocolError, httpx.ConnectError)
+THEIRS = Theirs(
+    garbled=httpx.DecodingError,
+    refused=httpx.LocalProtocolError,
+    unreachable=httpx.ConnectError,
+    lost=httpx.ReadError,
+    unvouched=httpx.TransportError,
+)
 
 
 def answer(response: httpx.Response, asked: httpx.Request, body: bytes | None) -> Response:

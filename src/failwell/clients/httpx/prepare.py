@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
 
 from failwell.actions import Send
+from failwell.clients import rewinding
+from failwell.clients.given import given
 from failwell.clients.httpx.body import Body
 from failwell.clients.httpx2.address import why_unreachable
-from failwell.clients.seam import Seam, fields_aside, options_in
+from failwell.clients.seam import Seam, fields_aside, is_same_write
 from failwell.errors import InvalidRequestError
 from failwell.flows.terms import Terms
 from failwell.model import Request
+from failwell.policy import likeness
+
+if TYPE_CHECKING:
+    from failwell.flows.intended import Intention
 
 EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`, and an answer's the `Account`."""
@@ -24,25 +30,38 @@ _SOCKET_TIMEOUTS = ("connect", "read", "write", "pool")
 class Prepared(msgspec.Struct, frozen=True):
     """One call, made ready: the request as it was given, and what each attempt's copy gets."""
 
+    seam: Seam
     native: httpx.Request
     request: Request
     terms: Terms
     extra: dict[str, str]
     body: Body | None
     is_aside: bool = False
+    plan: Intention | None = None
+
+    def under(self, request: Request) -> Prepared:
+        """The same call under the key and the tag of this request."""
+        native, body = self.native, self.body
+        if request.body is not self.request.body and request.body is not None:
+            native = _with_content(native, request.body)
+            body = None if body is None else Body(native.stream)
+        extra = self.seam.kept_under(self.extra, request)
+        return msgspec.structs.replace(self, native=native, request=request, extra=extra, body=body)
 
     def rebuilt(self, send: Send) -> Prepared:
         """This call, or that of a request which a flow made up itself, such as a look-up."""
         request = send.request
         if request is self.request:
             return self
+        if self.plan is not None and is_same_write(request, self.request):
+            return self.under(request)
         native = httpx.Request(
             request.method,
             str(request.url),
             headers=fields_aside(self.native.headers, self.terms.contract),
             extensions=self.native.extensions,
         )
-        return Prepared(native, request, self.terms, {}, None, is_aside=True)
+        return Prepared(self.seam, native, request, self.terms, {}, None, is_aside=True)
 
     def copy_for(self, send: Send) -> httpx.Request:
         """The request that an attempt sends; the caller's own stays as it is."""
@@ -65,36 +84,68 @@ def prepare(seam: Seam, native: httpx.Request, now: float) -> Prepared:
     unreachable = why_unreachable(native.url.raw_host, native.url.port)
     if unreachable is not None:
         raise InvalidRequestError.of(unreachable)
-    options = options_in(native.extensions.get(EXTENSION), f'extensions["{EXTENSION}"]')
-    key, extra = seam.added(native.method, native.headers, options)
-    plain = Request(
+    chosen = given(native.extensions.get(EXTENSION), f'extensions["{EXTENSION}"]')
+    expect = chosen.options.expect
+    key, extra = seam.added(native.method, native.headers, chosen)
+    if seam.book is not None and native.method not in seam.contract.safe:
+        native = _steady(native)
+    request = Request(
         method=native.method,
         url=native.url,
         headers=native.headers,
         body=_content(native),
         key=key,
-        reads_json=None if options.expect is None else options.expect == "json",
+        reads_json=None if expect is None else expect == "json",
     )
-    request = seam.marked(plain)
-    if request.tag is not None and request.body is not None:
-        native = _with_content(native, request.body)
+    marked, plan = seam.marked(request, chosen)
     watched = seam.contract.whole_requests and native.method not in seam.contract.safe
     is_plain = isinstance(native.stream, httpx.ByteStream) and not watched
     body = None if is_plain else Body(native.stream)
     address = (native.url.scheme, native.url.raw_host, native.url.port)
-    terms = seam.terms(now, request, address, options, body)
-    return Prepared(native, request, terms, extra, body)
+    terms = seam.terms(now, request, address, chosen, body)
+    prepared = Prepared(seam, native, request, terms, extra, body, plan=plan)
+    return prepared if marked is request else prepared.under(marked)
 
 
-def _with_content(native: httpx.Request, content: bytes) -> httpx.Request:
-    """A copy with another body."""
+LARGEST_READ = 64 * 1024 * 1024
+"""Bytes of a form or a file that are held in memory, so that a run can tell it from another."""
+
+
+def _steady(native: httpx.Request) -> httpx.Request:
+    """The request as it would be in each run of a script: its body in memory, where it is a form or
+    a file that can be sent from its beginning again, and a form under a boundary of its own."""
+    content = _whole(native)
+    if content is None:
+        return native
+    form = likeness.steady(native.headers.get("content-type", ""), content)
+    if form is not None:
+        return _with_content(native, form[1], form[0])
+    return native if content is _content(native) else _with_content(native, content)
+
+
+def _whole(native: httpx.Request) -> bytes | None:
+    content, length = _content(native), native.headers.get("content-length", "")
+    if content is not None or not length.isdecimal() or int(length) > LARGEST_READ:
+        return content
+    rewind = rewinding.of_stream(native.stream, httpx)
+    if rewind is None or not isinstance(native.stream, httpx.SyncByteStream):
+        return None
+    read = b"".join(native.stream)
+    rewind()
+    return read
+
+
+def _with_content(native: httpx.Request, content: bytes, media: str | None = None) -> httpx.Request:
+    """A copy with another body, of another type if one is given."""
     headers = httpx.Headers(native.headers)
     headers["content-length"] = str(len(content))
+    if media is not None:
+        headers["content-type"] = media
     return httpx.Request(
         native.method,
         native.url,
         headers=headers,
-        stream=httpx.ByteStream(content),
+        content=content,
         extensions=native.extensions,
     )
 

@@ -13,6 +13,7 @@ import httpx
 from failwell.clients import families
 from failwell.clients.httpx.attempt import RAISED, fault_of, out_of_time
 from failwell.clients.httpx.body import Body
+from failwell.clients.httpx.prepare import EXTENSION
 from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
 from failwell.flows.call import broken_off
@@ -34,15 +35,16 @@ class Reading:
 
     def failed(self, error: Exception, began: httpx.Response) -> FailwellError:
         """The exception to raise in the place of httpx's."""
-        return self._broken(fault_of(error, self._asked, self._body, began))
+        return self._broken(fault_of(error, self._asked, self._body, began), began)
 
     def late(self, began: httpx.Response) -> FailwellError:
         """The exception to raise where the deadline has passed."""
-        return self._broken(out_of_time(self._asked, self._body, began))
+        return self._broken(out_of_time(self._asked, self._body, began), began)
 
-    def _broken(self, fault: Fault) -> FailwellError:
+    def _broken(self, fault: Fault, began: httpx.Response) -> FailwellError:
         assert fault.cause is not None
-        error = broken_off(self._request, self._terms, fault, time.monotonic())
+        before = began.extensions[EXTENSION].attempts
+        error = broken_off(self._request, self._terms, fault, time.monotonic(), before)
         return families.joined(error, type(fault.cause))
 
     def left(self) -> float | None:

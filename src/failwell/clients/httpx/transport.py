@@ -3,14 +3,16 @@
     client = httpx.Client(transport=failwell.clients.httpx.Transport(contract=...))
 
 Redirects, auth schemes and cookies are the client's and happen above: one call that is redirected
-is several calls here, each with attempts, a deadline and a key of its own. So is each retry of an
-SDK that retries by itself: switch that off, or let `failwell.adopt` do it.
+is several calls here, each with attempts, a deadline and a key of its own (the same one, where the
+write is in doubt). So is each retry of an SDK that retries by itself: switch that off, or let
+`failwell.adopt` do it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 import httpcore
 import httpx
@@ -30,17 +32,28 @@ from failwell.clients.httpx.attempt import (
 from failwell.clients.httpx.prepare import EXTENSION, Prepared, prepare
 from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream
 from failwell.clients.limits import awithin, within
-from failwell.clients.origin import async_store, only_sync, opened, sync_store
-from failwell.clients.seam import DEFAULT, Account, Last, Seam, status_for
+from failwell.clients.seam import (
+    DEFAULT,
+    Account,
+    Kept,
+    Last,
+    Seam,
+    course,
+    latest,
+    leave_key,
+    status_for,
+)
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
-from failwell.drive import adrive, drive
+from failwell.drive import adrive, asleep, drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
-from failwell.flows.call import call
 from failwell.flows.terms import Done
 from failwell.model import Reply
 from failwell.settings import Policy
+
+if TYPE_CHECKING:
+    from failwell.flows.runs import Book, Summary
 
 
 class Transport(httpx.BaseTransport):
@@ -49,7 +62,9 @@ class Transport(httpx.BaseTransport):
 
     An answer of 400 and above is returned once that is done. `extensions["failwell"]` of every
     answer is an `Account`. A request's own `extensions["failwell"]` may be `failwell.Options`.
-    JSON is read whole before it is handed on; whatever else succeeds passes through as a stream.
+    `run` names a run whose writes are kept in `store`, so that a script that is begun again buys
+    nothing twice. JSON is read whole before it is handed on; whatever else succeeds passes through
+    as a stream.
 
     Raises on a fault, and for a success that cannot be read, an exception of both families: a
     `FailwellError` that is the httpx class, too, that httpx alone would have raised.
@@ -62,11 +77,12 @@ class Transport(httpx.BaseTransport):
         contract: Contract = GENERIC,
         policy: Policy = DEFAULT,
         store: Store | AsyncStore | str | None = None,
+        run: str | Book | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.inner = httpx.HTTPTransport() if transport is None else transport
-        kept = sync_store(only_sync(opened(store)))
-        self.seam = Seam.of(contract, policy, kept, hooks, time.sleep)
+        self._kept = Kept.sync(store, run)
+        self.seam = Seam.of(contract, policy, self._kept, hooks, time.sleep)
         sockets.bind(self.inner, httpcore)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -74,11 +90,13 @@ class Transport(httpx.BaseTransport):
         now, last = time.monotonic(), Last()
         try:
             prepared = prepare(self.seam, request, now)
-            flow = call(prepared.request, prepared.terms, now)
+            flow = course(prepared.request, prepared.plan, prepared.terms, now)
             done = drive(flow, self._attempts(prepared, last), self.seam.rim)
+            leave_key(self.seam.contract, request.headers, done)
             return _went_well(done, prepared)
         except FailwellError as error:
             failed = error
+        leave_key(self.seam.contract, request.headers, failed)
         return _ended(failed, last)
 
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Reply]:
@@ -96,9 +114,16 @@ class Transport(httpx.BaseTransport):
 
         return attempt
 
+    def end_run(self, *, force: bool = False) -> Summary | None:
+        """End the run: see `failwell.Client.end_run`."""
+        from failwell.clients.runs import ending, sends_nothing
+
+        return drive(ending(self.seam.book, force), sends_nothing, self.seam.rim)
+
     def close(self) -> None:
-        """Close the transport below."""
+        """Close the transport below, and the store that was opened for this one by its URL."""
         self.inner.close()
+        self._kept.close()
 
 
 class AsyncTransport(httpx.AsyncBaseTransport):
@@ -106,7 +131,9 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
     An answer of 400 and above is returned once that is done. `extensions["failwell"]` of every
     answer is an `Account`. A request's own `extensions["failwell"]` may be `failwell.Options`.
-    JSON is read whole before it is handed on; whatever else succeeds passes through as a stream.
+    `run` names a run whose writes are kept in `store`, so that a script that is begun again buys
+    nothing twice. JSON is read whole before it is handed on; whatever else succeeds passes through
+    as a stream.
 
     Raises on a fault, and for a success that cannot be read, an exception of both families: a
     `FailwellError` that is the httpx class, too, that httpx alone would have raised.
@@ -119,22 +146,25 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         contract: Contract = GENERIC,
         policy: Policy = DEFAULT,
         store: Store | AsyncStore | str | None = None,
+        run: str | Book | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.inner = httpx.AsyncHTTPTransport() if transport is None else transport
-        kept = async_store(opened(store))
-        self.seam = Seam.of(contract, policy, kept, hooks, _sleep)
+        self._kept = Kept.awaited(store, run)
+        self.seam = Seam.of(contract, policy, self._kept, hooks, asleep)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now, last = time.monotonic(), Last()
         try:
             prepared = prepare(self.seam, request, now)
-            flow = call(prepared.request, prepared.terms, now)
+            flow = course(prepared.request, prepared.plan, prepared.terms, now)
             done = await adrive(flow, self._attempts(prepared, last), self.seam.rim)
+            leave_key(self.seam.contract, request.headers, done)
             return _went_well(done, prepared)
         except FailwellError as error:
             failed = error
+        leave_key(self.seam.contract, request.headers, failed)
         return _ended(failed, last)
 
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Awaitable[Reply]]:
@@ -156,15 +186,16 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
         return attempt
 
+    async def end_run(self, *, force: bool = False) -> Summary | None:
+        """End the run: see `failwell.AsyncClient.end_run`."""
+        from failwell.clients.runs import ending, sends_nothing
+
+        return await adrive(ending(self.seam.book, force), sends_nothing, self.seam.rim)
+
     async def aclose(self) -> None:
-        """Close the transport below."""
+        """Close the transport below, and the store that was opened for this one by its URL."""
         await self.inner.aclose()
-
-
-async def _sleep(seconds: float) -> None:
-    import anyio
-
-    await anyio.sleep(seconds)
+        self._kept.close()
 
 
 def _answered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
@@ -201,8 +232,7 @@ def _went_well(done: Done, prepared: Prepared) -> httpx.Response:
     response: httpx.Response | None = done.response.native
     if response is None or done.how == "found":
         response = _made(done, prepared)
-    response.extensions[EXTENSION] = Account(attempts=done.attempts, how=done.how)
-    return response
+    return _told(response, Account(attempts=done.attempts, how=done.how))
 
 
 def _made(done: Done, prepared: Prepared) -> httpx.Response:
@@ -223,6 +253,10 @@ def _ended(error: FailwellError, last: Last) -> httpx.Response:
     refusal = last.refusal(error)
     if refusal is None:
         raise last.raised(error, THEIRS)
-    response: httpx.Response = refusal.native
-    response.extensions[EXTENSION] = Account(attempts=error.attempts, error=error)
+    return _told(refusal.native, Account(attempts=error.attempts, error=error))
+
+
+def _told(response: httpx.Response, account: Account) -> httpx.Response:
+    response.extensions[EXTENSION] = account
+    latest.set(account)
     return response

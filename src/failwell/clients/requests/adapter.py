@@ -3,8 +3,9 @@
     session.mount("https://", failwell.clients.requests.Adapter(contract=...))
 
 Redirects, auth schemes and cookies are the session's and happen above: one call that is redirected
-is several calls here, each with attempts, a deadline and a key of its own. So is each retry of an
-SDK that retries by itself: switch that off, or let `failwell.adopt` do it.
+is several calls here, each with attempts, a deadline and a key of its own (the same one, where the
+write is in doubt). So is each retry of an SDK that retries by itself: switch that off, or let
+`failwell.adopt` do it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.client import responses
 from io import BytesIO
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -24,21 +25,33 @@ from urllib3.util import Retry, Timeout
 from failwell.actions import AsyncStore, Send, Store
 from failwell.clients import families
 from failwell.clients.limits import within
-from failwell.clients.origin import only_sync, opened, sync_store
 from failwell.clients.requests.attempt import RAISED, THEIRS, answer, fault_of
 from failwell.clients.requests.prepare import Prepared, prepare
 from failwell.clients.requests.sockets import bind
-from failwell.clients.seam import DEFAULT, Account, Last, Seam, status_for
+from failwell.clients.seam import (
+    DEFAULT,
+    Account,
+    Kept,
+    Last,
+    Seam,
+    course,
+    latest,
+    leave_key,
+    status_for,
+)
 from failwell.contract import Contract
 from failwell.dialects.generic import GENERIC
 from failwell.drive import drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
-from failwell.flows.call import broken_off, call
+from failwell.flows.call import broken_off
 from failwell.flows.terms import Done
 from failwell.model import Reply
 from failwell.policy import deadline
 from failwell.settings import Policy
+
+if TYPE_CHECKING:
+    from failwell.flows.runs import Book, Summary
 
 
 class Adapter(BaseAdapter):
@@ -46,7 +59,8 @@ class Adapter(BaseAdapter):
     is proven safe, and says of each failed write whether it took effect.
 
     An answer of 400 and above is returned once that is done; `failwell` of every response is an
-    `Account`. The retries of the adapter below, urllib3's, are switched off.
+    `Account`. The retries of the adapter below, urllib3's, are switched off. `run` names a run
+    whose writes are kept in `store`, so that a script that is begun again buys nothing twice.
 
     Raises on a fault, and for a success that cannot be read, an exception of both families: a
     `FailwellError` that is the class, too, that requests alone would have raised.
@@ -59,12 +73,13 @@ class Adapter(BaseAdapter):
         contract: Contract = GENERIC,
         policy: Policy = DEFAULT,
         store: Store | AsyncStore | str | None = None,
+        run: str | Book | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
         super().__init__()
         self.inner = HTTPAdapter() if adapter is None else adapter
-        kept = sync_store(only_sync(opened(store)))
-        self.seam = Seam.of(contract, policy, kept, hooks, time.sleep)
+        self._kept = Kept.sync(store, run)
+        self.seam = Seam.of(contract, policy, self._kept, hooks, time.sleep)
         self._again = partial(
             Adapter, self.inner, contract=contract, policy=policy, store=store, hooks=hooks
         )
@@ -73,7 +88,14 @@ class Adapter(BaseAdapter):
             bind(self.inner)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A session pickles with its adapters; what they know of origins stays behind."""
+        """A session pickles with its adapters; what they know of origins stays behind.
+
+        Raises `TypeError` in a run: a copy would count its writes from the first one again.
+        """
+        if self.seam.book is not None:
+            raise TypeError(
+                f"an adapter cannot be copied in the midst of a run ({self.seam.book.name!r})"
+            )
         return self._again, ()
 
     def send(
@@ -91,10 +113,13 @@ class Adapter(BaseAdapter):
         try:
             prepared = prepare(self.seam, request, now)
             attempt = self._attempts(prepared, stream, timeout, how, last)
-            flow = call(prepared.request, prepared.terms, now)
-            return self._went_well(drive(flow, attempt, self.seam.rim), prepared)
+            flow = course(prepared.request, prepared.plan, prepared.terms, now)
+            done = drive(flow, attempt, self.seam.rim)
+            leave_key(self.seam.contract, request.headers, done)
+            return self._went_well(done, prepared)
         except FailwellError as error:
             failed = error
+        leave_key(self.seam.contract, request.headers, failed)
         return self._ended(failed, last)
 
     def _attempts(
@@ -107,6 +132,7 @@ class Adapter(BaseAdapter):
             with within(send.within):
                 try:
                     response = self.inner.send(asked, timeout=_bounded(timeout, send.within), **how)
+                    _check_final(response)
                     began = answer(response, asked, None)
                     if stream and ready.hands_out(began):
                         _guard(response, ready)
@@ -135,13 +161,21 @@ class Adapter(BaseAdapter):
 
     def _told(self, response: Any, account: Account) -> requests.Response:
         response.failwell = account
+        latest.set(account)
         response.connection = self  # what an auth scheme sends its second request by
         told: requests.Response = response
         return told
 
+    def end_run(self, *, force: bool = False) -> Summary | None:
+        """End the run: see `failwell.Client.end_run`."""
+        from failwell.clients.runs import ending, sends_nothing
+
+        return drive(ending(self.seam.book, force), sends_nothing, self.seam.rim)
+
     def close(self) -> None:
-        """Close the adapter below."""
+        """Close the adapter below, and the store that was opened for this one by its URL."""
         self.inner.close()
+        self._kept.close()
 
 
 def _made(done: Done, prepared: Prepared) -> requests.Response:
@@ -180,15 +214,27 @@ def _next(chunks: Iterator[Any], response: requests.Response, prepared: Prepared
             return next(chunks, None)
     except RAISED as error:
         fault = fault_of(error, response.request, prepared.body, response)
-    failed = broken_off(prepared.request, prepared.terms, fault, time.monotonic())
+    account: Account = vars(response)["failwell"]
+    failed = broken_off(prepared.request, prepared.terms, fault, time.monotonic(), account.attempts)
     assert fault.cause is not None
     return families.joined(failed, type(fault.cause))
 
 
+def _check_final(response: requests.Response) -> None:
+    """Raises `ConnectionError` for an interim answer, which urllib3 takes for the final one (all
+    but 100): that may still come, on a connection that is not to be used again."""
+    if response.status_code < 200:
+        said = f"an interim answer ({response.status_code}) in place of a final one"
+        raise requests.ConnectionError(said)
+
+
 def _bounded(timeout: Any, within: float | None) -> Any:
-    """The caller's time-outs, none above what the call has left (seconds)."""
+    """The caller's time-outs, none above what the call has left (seconds); to requests, none of
+    them may be 0. Raises `ConnectTimeout` where nothing is left."""
     if within is None:
         return timeout
+    if within <= 0:
+        raise requests.ConnectTimeout("the call's deadline ran out")
     if isinstance(timeout, Timeout):
         timeout = (timeout.connect_timeout, timeout.read_timeout)
     limits = cast("tuple[Any, Any]", timeout if isinstance(timeout, tuple) else (timeout, timeout))

@@ -27,7 +27,7 @@ FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
     theirs.RetryError: (Kind.CONNECTION, True, False),
     theirs.InvalidURL: (Kind.BAD_REQUEST, False, False),
     theirs.InvalidSchema: (Kind.BAD_REQUEST, False, False),
-    theirs.InvalidHeader: (Kind.BAD_REQUEST, False, False),
+    theirs.InvalidHeader: (Kind.CONNECTION, True, True),  # the answer's: its lengths differ
     theirs.RequestException: (Kind.CONNECTION, True, True),
 }
 """What each exception that an adapter raises means: the kind of fault, whether a byte may have
@@ -36,7 +36,13 @@ reached the server, and whether it may pass."""
 RAISED = (theirs.RequestException, below.HTTPError)
 """The root of the table above, and what requests lets through of urllib3."""
 
-THEIRS = Theirs(theirs.InvalidJSONError, theirs.InvalidHeader, theirs.ConnectionError)
+THEIRS = Theirs(
+    garbled=theirs.InvalidJSONError,
+    refused=theirs.InvalidHeader,
+    unreachable=theirs.ConnectionError,
+    lost=theirs.ConnectionError,
+    unvouched=theirs.RequestException,
+)
 
 
 def fields_of(headers: Mapping[str, str | bytes]) -> Headers:

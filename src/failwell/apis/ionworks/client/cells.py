@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from failwell.apis.ionworks.client import answered
+from failwell.apis.ionworks.client import answered, existing
 from failwell.apis.ionworks.client.asked import fields, path, query, write
 from failwell.apis.ionworks.client.records import (
     CellBatch,
@@ -13,9 +13,8 @@ from failwell.apis.ionworks.client.records import (
     CellSpecification,
     Page,
 )
-from failwell.apis.operation import Ask, Operation
-from failwell.errors import FailwellError, InvalidRequestError
-from failwell.model import Outcome
+from failwell.apis.operation import Ask, Operation, deleted
+from failwell.errors import ConflictError, InvalidRequestError
 
 T = TypeVar("T")
 
@@ -36,12 +35,7 @@ def update(room: str, cls: type[T], identifier: str, data: Mapping[str, Any]) ->
 
 def delete(room: str, identifier: str) -> Operation[None]:
     """Nothing; the record is gone, and all that belongs to it."""
-    try:
-        yield from Ask("DELETE", path(room, identifier))
-    except FailwellError as error:
-        # A 404 that answers the second attempt: the first one, whose answer was lost, deleted it.
-        if error.outcome is not Outcome.APPLIED:
-            raise
+    return deleted(path(room, identifier))
 
 
 def listed(
@@ -59,7 +53,8 @@ def create_spec(
     given = fields(data, "A cell specification")
     if given.get("project_id") is None and project is not None:
         given["project_id"] = project
-    return _made(SPECS, given, CellSpecification, get_existing)
+    made = _made(SPECS, given, CellSpecification, get_existing)
+    return _or_same(made, SPECS, CellSpecification) if get_existing else made
 
 
 def list_specs(
@@ -88,7 +83,8 @@ def create_batch(
 ) -> Operation[CellBatch]:
     """A new lot of a specification."""
     given = fields(data, "A lot")
-    return _made(path(SPECS, spec, BATCHES), given, CellBatch, get_existing)
+    made = _made(path(SPECS, spec, BATCHES), given, CellBatch, get_existing)
+    return _or_same(made, BATCHES, CellBatch) if get_existing else made
 
 
 def create_cell(
@@ -96,12 +92,28 @@ def create_cell(
 ) -> Operation[CellInstance]:
     """A new cell of a specification."""
     given = _cell(data)
-    return _made(path(SPECS, spec, CELLS), given, CellInstance, get_existing)
+    made = _made(path(SPECS, spec, CELLS), given, CellInstance, get_existing)
+    return _or_same(made, CELLS, CellInstance) if get_existing else made
 
 
 def _made(where: str, given: dict[str, Any], cls: type[T], get_existing: bool) -> Operation[T]:
     response, _ = yield from write("POST", where, given, get_existing=get_existing)
     return answered.read(response, cls)
+
+
+def _or_same(made: Operation[T], room: str, cls: type[T]) -> Operation[T]:
+    """What is made, or the record of this name that is there, of which a warning tells where it is
+    not what was given."""
+    try:
+        return (yield from made)
+    except ConflictError as clash:
+        identifier = existing.named_by(clash)
+        if identifier is None:
+            raise
+        issues = clash.issues
+    record = yield from get(room, cls, identifier)
+    existing.warn(room.removesuffix("s").replace("_", " "), identifier, issues)
+    return record
 
 
 def update_cell(cell: str, data: Mapping[str, Any]) -> Operation[CellInstance]:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import msgspec
 
+from failwell.apis import reach
 from failwell.apis.ionworks.client.correlation import tell
 from failwell.apis.ionworks.client.frames import Backend, chosen
 from failwell.apis.ionworks.contract import (
@@ -23,7 +24,7 @@ from failwell.apis.ionworks.contract import (
     RETRY,
     TIMEOUT,
 )
-from failwell.apis.keys import sendable
+from failwell.apis.keys import is_given, sendable
 from failwell.errors import InvalidRequestError
 from failwell.settings import Policy
 
@@ -74,7 +75,9 @@ def settings(
             "base_url= is called api_url= here, as in Ionworks' own client"
         )
     organization = organization_id or os.environ.get(ORGANIZATION_VARIABLE) or None
-    url = (api_url or os.environ.get(URL_VARIABLE) or BASE_URL).rstrip("/")
+    url = _address(api_url)
+    wait = TIMEOUT if timeout is None else reach.timeout(timeout)
+    project = reach.text(project_id, "project_id") or _project()
     hooks = (*arguments.pop("hooks", ()), *((tell,) if print_correlation_id else ()))
     both = {**arguments, "policy": patient(policy, max_retries), "hooks": hooks}
     headers = {**arguments.get("headers", {}), **_credential(api_key, token)}
@@ -82,14 +85,14 @@ def settings(
         headers[ORGANIZATION_HEADER] = sendable(organization, "organization_id")
     return Settings(
         api_url=url,
-        project_id=project_id or _project(),
+        project_id=project,
         organization_id=organization,
         backend=chosen(dataframe_backend),
         api={
             **both,
             "base_url": url,
             "headers": headers,
-            "timeout": TIMEOUT if timeout is None else timeout,
+            "timeout": wait,
             "event_hooks": _with(arguments.get("event_hooks"), compress),
         },
         storage={
@@ -99,10 +102,18 @@ def settings(
     )
 
 
+def _address(api_url: object) -> str:
+    """The address that is given, or the environment's, or Ionworks', without a last slash."""
+    if api_url is not None and api_url != "":
+        return reach.address(api_url, "api_url").rstrip("/")
+    found = os.environ.get(URL_VARIABLE)
+    return reach.address(found, URL_VARIABLE).rstrip("/") if found else BASE_URL
+
+
 def patient(policy: Policy, max_retries: int | None) -> Policy:
     """The policy, with that many retries where a number is given. Raises `ValueError` for one
     below 0."""
-    ruled = policy.under(IONWORKS)
+    ruled = reach.policy(policy).under(IONWORKS)
     if max_retries is None:
         return ruled
     retry = msgspec.structs.replace(ruled.retry or RETRY, max_retries=max_retries)
@@ -110,12 +121,14 @@ def patient(policy: Policy, max_retries: int | None) -> Policy:
 
 
 def _credential(api_key: str | None, token: str | None) -> dict[str, str]:
-    if not api_key and not token:
+    key_from, token_from = "api_key=", "token="
+    if not is_given(api_key) and not is_given(token):
         api_key, token = os.environ.get(KEY_VARIABLE), os.environ.get(TOKEN_VARIABLE)
-    if token:
-        return {"Authorization": f"Bearer {sendable(token, 'token')}"}
-    if api_key:
-        return {API_KEY_HEADER: sendable(api_key)}
+        key_from, token_from = KEY_VARIABLE, TOKEN_VARIABLE
+    if is_given(token):
+        return {"Authorization": f"Bearer {sendable(token, 'token', token_from)}"}
+    if is_given(api_key):
+        return {API_KEY_HEADER: sendable(api_key, argument=key_from)}
     raise InvalidRequestError.of(
         f"There is no API key: give api_key= (or token=), or set {KEY_VARIABLE} "
         f"(or {TOKEN_VARIABLE})",

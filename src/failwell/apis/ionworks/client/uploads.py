@@ -6,20 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import httpx2
 import msgspec
 
-from failwell.apis.ionworks.client import answered, checks, frames
+from failwell.apis.ionworks.client import answered, checks, existing, frames
 from failwell.apis.ionworks.client.asked import fields, path, plain, write
 from failwell.apis.ionworks.client.cells import CELLS, get
 from failwell.apis.ionworks.client.records import CellMeasurement
-from failwell.apis.ionworks.contract import IONWORKS
 from failwell.apis.ionworks.exceptions import JOB_FAILED, JOB_TIMEOUT, invalid_measurement
 from failwell.apis.operation import Ask, Operation
 from failwell.errors import ConflictError, InvalidRequestError
-from failwell.flows.account import with_differences
 from failwell.job import Job
 from failwell.policy.natural import differences
 from failwell.settings import Options
@@ -99,31 +97,19 @@ def begin(plan: Draft) -> Operation[Begun]:
 
 
 def or_get(plan: Draft, act: Operation[T]) -> Operation[T | CellMeasurement]:
-    """What an act of an upload gives, or the measurement that has this name already, where its
-    fields are those that were given. (Its time series is not compared: it would have to be
-    fetched.)"""
+    """What an act of an upload gives, or the measurement that has this name already, of which a
+    warning tells where its fields are not those that were given. (Its time series is not compared:
+    it would have to be fetched.)"""
     try:
         return (yield from act)
-    except ConflictError as conflict:
-        there = yield from _existing(plan, conflict)
-        if there is None:
+    except ConflictError as clash:
+        identifier = existing.named_by(clash)
+        if identifier is None:
             raise
-        return there
-
-
-def _existing(plan: Draft, conflict: ConflictError) -> Operation[CellMeasurement | None]:
-    details = conflict.details
-    identifier = (
-        cast("dict[str, Any]", details).get("existing_id") if isinstance(details, dict) else None
-    )
-    if not isinstance(identifier, str):
-        return None
     response, _ = yield from Ask("GET", path(MEASUREMENTS, identifier))
     held = answered.read(response, dict[str, Any])
     issues = differences(_settled(plan.measurement), _settled(held))
-    if issues:
-        told = with_differences(conflict.failure, issues)
-        raise IONWORKS.error(told, conflict.attempts, conflict.sent) from conflict
+    existing.warn("measurement", identifier, issues)
     return answered.read(response, CellMeasurement)
 
 

@@ -41,8 +41,8 @@ class CellSpecs(Resource):
     def create_or_get(self, data: Mapping[str, Any]) -> CellSpecification:
         """The specification of this name, which is made where it is not there.
 
-        Raises `IonworksError` (409) where the one that is there is not the one given; its `issues`
-        say in which fields.
+        Warns (`RecordDiffersWarning`) where the one that is there is not the one given, and says
+        in which fields.
         """
         return self._run(cells.create_spec(data, self._line.project, get_existing=True))
 

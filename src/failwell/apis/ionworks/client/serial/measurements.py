@@ -65,8 +65,8 @@ class CellMeasurements(Resource):
     ) -> CellMeasurement:
         """The measurement of this name, uploaded where it is not there.
 
-        Raises `IonworksError` (409) where the one that is there has other fields, which its
-        `issues` name; its time series is not compared. Else as `create`.
+        Warns (`RecordDiffersWarning`) where the one that is there has other fields, and says
+        which; its time series is not compared. Raises what `create` does, but for that 409.
         """
         draft = uploads.draft(cell_instance_id, measurement_detail)
         begun = self._run(uploads.or_get(draft, uploads.begin(draft)))

@@ -1,0 +1,71 @@
+"""What goes along with an answer: what failwell knows of the call that it ended."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+import msgspec
+
+from failwell.clients import families
+from failwell.clients.seam.theirs import Theirs
+from failwell.contract import Contract
+from failwell.errors import BadResponseError, FailwellError
+from failwell.flows.lookup import status_of
+from failwell.flows.terms import Done, How
+from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What failwell knows of the call that an answer ended.
+
+    `error` is what `failwell.Client` would have raised (None where the call went well), and
+    `attempts` are those that failed. `how` says where the answer comes from: "answered"; "found"
+    where the write's own was lost and its record was looked for; "existing" where it is the record
+    that was there before; "replayed" where the API, or a run, had kept it.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    error: FailwellError | None = None
+    how: How = "answered"
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Whether the write took effect; None for a read and for a call that went well."""
+        return None if self.error is None else self.error.outcome
+
+
+latest: ContextVar[Account | None] = ContextVar("failwell_account", default=None)
+"""The account of the answer that was handed on last, in this thread or task."""
+
+
+def status_for(done: Done, contract: Contract, request: Request) -> int:
+    """The status of what is handed on: that which the write is answered with, if its record was
+    found."""
+    own = status_of(contract, request) if done.how == "found" else None
+    return done.response.status if own is None else own
+
+
+class Last:
+    """The last reply of a call; its exception tells only what the reply proves."""
+
+    def __init__(self) -> None:
+        self.reply: Reply | None = None
+
+    def keep(self, reply: Reply, *, aside: bool) -> Reply:
+        """The reply, kept, unless it is to a read that only looks for the call's record."""
+        if not aside:
+            self.reply = reply
+        return reply
+
+    def refusal(self, error: FailwellError) -> Response | None:
+        """The answer that ended the call, where it is one that its caller can read; a GraphQL
+        failure comes with 200. None where the call ended otherwise."""
+        if not isinstance(self.reply, Response) or isinstance(error, BadResponseError):
+            return None
+        return None if error.status_code is None else self.reply
+
+    def raised(self, error: FailwellError, theirs: Theirs) -> FailwellError:
+        """The error as one of both families."""
+        if isinstance(self.reply, Fault) and self.reply.cause is not None:
+            return families.joined(error, type(self.reply.cause))
+        return theirs.join(error)
