@@ -232,6 +232,13 @@ def test_a_holder_renews_completes_and_releases() -> None:
     assert Release(token="t")(running(), 120.0).record is None
 
 
+@pytest.mark.parametrize(("status", "why"), [(201, "unkept"), (409, "failed"), (500, "failed")])
+def test_an_answer_that_was_not_kept_is_told_by_what_it_was(status: int, why: str) -> None:
+    """Of a success it is certain that it was carried out; of a failure nothing is."""
+    answer = Stored(status=status, headers=(), body=b"", whole=False)
+    assert claim(token="new")(running(answer=answer), 120.0).answer == Refuse(why)
+
+
 @pytest.mark.parametrize(
     ("told", "is_kept"),
     [

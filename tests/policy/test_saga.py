@@ -8,11 +8,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from failwell.errors import APIConnectionError, FailwellError, NotFoundError, RateLimitError
 from failwell.flows.saga import Finding, Keep, Pause, Settle, Terms, Undo, recover, roll_back
-from failwell.model import Failure, Kind, Outcome
+from failwell.model import Outcome
 from failwell.policy import saga
-from failwell.policy.saga import Phase, Saga, Setback, State, Step
+from failwell.policy.saga import Phase, Saga, State, Step
+from failwell.policy.setback import Setback
 from failwell.settings import Retry
 
 RETRY = Retry(max_retries=2, base=1.0, cap=10.0, jitter=None)
@@ -29,12 +29,6 @@ def of(*steps: Step, phase: Phase = Phase.FORWARD, tolerant: bool = False) -> Sa
 
 def pay(**facts: object) -> Step:
     return step("pay", undoable=False, irreversible=True, **facts)
-
-
-def failed(kind: Kind, outcome: Outcome | None = None, **facts: object) -> FailwellError:
-    classes = {Kind.NOT_FOUND: NotFoundError, Kind.RATE_LIMITED: RateLimitError}
-    failure = Failure(kind=kind, message="no", outcome=outcome, **facts)  # type: ignore[arg-type]
-    return classes.get(kind, APIConnectionError)(failure)
 
 
 @pytest.mark.parametrize(
@@ -75,44 +69,6 @@ def test_what_is_done_about_a_step(facts: dict[str, object], way: str | None) ->
     """What took effect is undone, what is unknown is asked after; never is anything guessed."""
     decision = saga.decide(of(step(**facts)))
     assert decision == (None if way is None else (0, way))
-
-
-@pytest.mark.parametrize(
-    ("error", "keyed", "wanted"),
-    [
-        (ValueError("x"), False, (False, True, True)),
-        (failed(Kind.NOT_FOUND, Outcome.NOT_STARTED, method="DELETE"), False, (True, True, True)),
-        (failed(Kind.NOT_FOUND, Outcome.UNKNOWN, method="DELETE"), False, (False, False, True)),
-        (failed(Kind.NOT_FOUND, Outcome.NOT_STARTED, method="POST"), False, (False, False, True)),
-        (failed(Kind.BAD_RESPONSE, Outcome.APPLIED, method="POST"), False, (True, True, True)),
-        (failed(Kind.TIMEOUT, Outcome.UNKNOWN, method="POST"), False, (False, False, False)),
-        (failed(Kind.TIMEOUT, Outcome.UNKNOWN, method="POST"), True, (False, True, True)),
-        (failed(Kind.TIMEOUT, Outcome.UNKNOWN, method="DELETE"), False, (False, True, True)),
-        (failed(Kind.UNAUTHENTICATED, Outcome.NOT_STARTED), False, (False, False, True)),
-    ],
-)
-def test_what_an_error_says_about_another_try(
-    error: Exception, keyed: bool, wanted: tuple[bool, bool, bool]
-) -> None:
-    """A compensation that may have been made is not made again unless that is safe."""
-    setback = saga.judge(error, keyed=keyed)
-    assert (setback.made, setback.again, setback.later) == wanted
-
-
-@pytest.mark.parametrize(
-    ("error", "outcome"),
-    [
-        (failed(Kind.TIMEOUT, Outcome.UNKNOWN), Outcome.UNKNOWN),
-        (failed(Kind.TIMEOUT, None), None),
-        (ConnectionResetError(), Outcome.UNKNOWN),
-        (TimeoutError(), Outcome.UNKNOWN),
-        (KeyboardInterrupt(), Outcome.UNKNOWN),
-        (ValueError("bad name"), Outcome.NOT_STARTED),
-    ],
-)
-def test_what_the_error_of_a_step_proves(error: BaseException, outcome: Outcome | None) -> None:
-    """failwell's errors say it; lost connections and interruptions leave it open."""
-    assert saga.outcome_of(error) is outcome
 
 
 def test_retries_wait_longer_and_end() -> None:

@@ -71,6 +71,7 @@ class Shop:
     def routes(self, *middleware: Middleware) -> Starlette:
         """The handlers, by name."""
         names = ("json", "empty", "stream", "events", "large", "huge", "cookies", "echo", "slow")
+        names += ("failure", "failing")
         routes = [Route(f"/{n}", self.counted(n), methods=["GET", "POST"]) for n in names]
         routes.append(Route("/after", self.counted("after"), methods=["POST"]))
         return Starlette(routes=routes, middleware=middleware)
@@ -119,6 +120,12 @@ class Shop:
     async def huge(self, request: Request) -> Response:
         pieces = (b"x" * 65536 for _ in range(KEPT_ANSWER // 65536 + 1))
         return StreamingResponse(pieces, media_type="text/plain")
+
+    async def failure(self, request: Request) -> Response:
+        return Response(b"x" * (KEPT_ANSWER + 1), 500, media_type="text/plain")
+
+    async def failing(self, request: Request) -> Response:
+        return StreamingResponse(self.pieces(), 500, media_type="text/event-stream")
 
     async def cookies(self, request: Request) -> Response:
         response = PlainTextResponse("hello")
@@ -244,6 +251,21 @@ def test_an_answer_that_is_too_large_is_given_once(shop: Shop, key: str, path: s
     assert (first.status_code, set(first.content)) == (200, {ord("x")})
     assert len(first.content) > KEPT_ANSWER
     assert is_refused_as_done(shop.post("/bare" + path, key))
+    assert shop.ran[key] == 1
+
+
+@pytest.mark.parametrize("path", ["/failure", "/failing"])
+def test_a_failure_that_is_not_kept_stays_unknown(shop: Shop, key: str, path: str) -> None:
+    """A 500 that is too large to be kept, or a stream of events: nobody knows what it left, and
+    nothing runs twice."""
+    shop.gate.set()
+    told = [shop.post("/bare" + path, key) for _ in range(3)]
+    assert [(one.status_code, one.headers[OUTCOME]) for one in told] == [
+        (500, "unknown"),
+        (409, "unknown"),
+        (409, "unknown"),
+    ]
+    assert "has failed, and its answer was not kept" in told[1].text
     assert shop.ran[key] == 1
 
 

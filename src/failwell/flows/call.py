@@ -23,7 +23,7 @@ from failwell.flows.lookup import look_up, shown
 from failwell.flows.story import Story
 from failwell.flows.terms import Begun, Done, How, Terms
 from failwell.later import whole
-from failwell.model import Fault, Outcome, Reply, Request, Response
+from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response
 from failwell.policy import deadline, evidence
 from failwell.policy.retry import Again, Stop
 
@@ -240,9 +240,11 @@ def _paused(story: Story, decision: Again) -> Flow[float]:
     return now
 
 
-def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> FailwellError:
-    """The exception for an answer that broke while the caller was reading it; nothing is sent
-    again."""
+def broken_off(
+    request: Request, terms: Terms, fault: Fault, now: float, before: tuple[Attempt, ...] = ()
+) -> FailwellError:
+    """The exception for an answer that broke while the caller was reading it, after the attempts
+    `before`; nothing is sent again."""
     verdict = evidence.judge(terms.contract, request, fault)
     assert verdict is not None
     error = error_of(
@@ -250,7 +252,7 @@ def broken_off(request: Request, terms: Terms, fault: Fault, now: float) -> Fail
         request,
         verdict,
         verdict.outcome,
-        [attempt_of(1, verdict, fault, 0.0)],
+        [*before, attempt_of(len(before) + 1, verdict, fault, 0.0)],
         out_of_time=terms.ends is not None and now >= terms.ends,
     )
     error.__cause__ = fault.cause

@@ -19,7 +19,7 @@ from failwell.errors import FailwellError, RunError
 from failwell.events import CallFailed, StoreFailed
 from failwell.flows.account import sent_at
 from failwell.flows.call import call
-from failwell.flows.lookup import look_up
+from failwell.flows.lookup import look_up, status_of
 from failwell.flows.runs import Book, enlist, opened, refusal
 from failwell.flows.terms import Done, Terms
 from failwell.model import Failure, Headers, Kind, Outcome, Request, Response, Sent
@@ -43,12 +43,13 @@ T = TypeVar("T")
 
 class Intention(msgspec.Struct, frozen=True, kw_only=True):
     """A write that a run is to vouch for: the `request` without a tag, who it is, and the record
-    to begin it with."""
+    to begin it with. `number` is which of its like it is, where it has no name."""
 
     book: Book
     request: Request
     identity: str
     begin: Begin
+    number: int | None = None
 
 
 class _Writing(msgspec.Struct, frozen=True):
@@ -64,6 +65,16 @@ def intended(plan: Intention, terms: Terms, now: float) -> Flow[Done]:
 
     Raises what `call` raises; `RunError` where the run cannot vouch for it, and nothing was sent.
     """
+    try:
+        return (yield from _brought_on(plan, terms, now))
+    except FailwellError as error:
+        is_nothing = error.outcome is not None and error.outcome.nothing_done
+        if is_nothing and plan.number is not None:
+            plan.book.give_back(plan.begin.fingerprint, plan.number)
+        raise
+
+
+def _brought_on(plan: Intention, terms: Terms, now: float) -> Flow[Done]:
     generation = yield from _vouched(opened(plan.book, plan.begin.token), plan)
     writing = _Writing(plan, slot(plan.book.name, generation, plan.identity), terms)
     begun = yield from _vouched(_begun(writing, generation), plan)
@@ -137,9 +148,20 @@ def _called(
 
 
 def _finished(writing: _Writing, request: Request, done: Done) -> Flow[Done]:
-    answer = kept(writing.terms.contract, request, done.response)
+    answer = kept(
+        writing.terms.contract, request, _as_its_own(writing.terms.contract, done, request)
+    )
     yield from _written(writing, Finish(answer))
     return done
+
+
+def _as_its_own(contract: Contract, done: Done, request: Request) -> Response:
+    """The answer under the status that the write's own would have had, where its record was found:
+    that is how it is given again."""
+    status = status_of(contract, request) if done.how == "found" else None
+    if status is None:
+        return done.response
+    return msgspec.structs.replace(done.response, status=status)
 
 
 def _written(writing: _Writing, change: Change[Intent, Any]) -> Flow[None]:

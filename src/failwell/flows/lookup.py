@@ -48,8 +48,7 @@ def look_up(
 ) -> Flow[tuple[Sighting, float]]:
     """What is known of the write by now, and the time; over by `ends` (monotonic seconds). Each
     look goes through the `gate`, if there is one."""
-    how = contract.look_up
-    asked = None if how is None else how.request(sent)
+    how, asked = contract.look_up, question(contract, sent)
     if how is None or asked is None:
         return _NOTHING, now
     request = Request(method=asked[0], url=asked[1])
@@ -63,6 +62,13 @@ def look_up(
         return _NOTHING, now
     _, now = yield from Wait(how.settle_time)
     return (yield from _look(contract, how, request, sent, now, ends, gate))
+
+
+def question(contract: Contract, sent: Sent) -> tuple[str, str] | None:
+    """What asks for the record of this write, if anything does: one that a DELETE has left is no
+    proof that it took effect, nor is one that is gone a proof that it did not."""
+    how = contract.look_up
+    return None if how is None or sent.method == "DELETE" else how.request(sent)
 
 
 def _look(
@@ -110,3 +116,11 @@ def shown(reply: Reply, record: Any) -> Response:
         at=reply.at,
         asked=reply.asked,
     )
+
+
+def status_of(contract: Contract, request: Request) -> int | None:
+    """The status with which the API answers this write itself, where its contract says."""
+    how = contract.look_up
+    if how is None or how.status is None:
+        return None
+    return how.status(Sent(method=request.method, url=str(request.url), at=0.0, body=request.body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from itertools import count
 
 import msgspec
@@ -25,10 +26,23 @@ class Book:
         self.name = name
         self.generation: str | None = None
         self._seen: dict[str, Iterator[int]] = {}
+        self._free: dict[str, list[int]] = {}
 
     def number(self, digest: str) -> int:
         """How many writes of this fingerprint came before; each call counts one more."""
-        return next(self._seen.setdefault(digest, count()))
+        free = self._free.get(digest)
+        try:
+            return heappop(free) if free else next(self._counter(digest))
+        except IndexError:  # another thread was faster
+            return next(self._counter(digest))
+
+    def give_back(self, digest: str, number: int) -> None:
+        """Have the next write of this fingerprint take that number: nothing came of the one that
+        had it, and whoever sends it again means the same one."""
+        heappush(self._free.setdefault(digest, []), number)
+
+    def _counter(self, digest: str) -> Iterator[int]:
+        return self._seen.setdefault(digest, count())
 
 
 class Unfinished(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ import msgspec
 from failwell.model import Outcome
 from failwell.policy import saga as policy
 from failwell.policy.saga import Phase, Saga
+from failwell.policy.setback import judge
 from failwell.settings import Retry
 
 T = TypeVar("T")
@@ -129,7 +130,7 @@ def _undo(saga: Saga, number: int, terms: Terms) -> Way[tuple[Saga, Exception | 
             yield from Undo(number)
             return policy.undone(saga, number), None
         except Exception as error:
-            setback, failed = policy.judge(error, keyed=saga.steps[number].keyed), error
+            setback, failed = judge(error, keyed=saga.steps[number].keyed), error
         if setback.made:
             return policy.undone(saga, number), None
         saga, wait = policy.stumble(saga, number, setback, terms.retry, terms.roll())
@@ -144,7 +145,7 @@ def _settle(saga: Saga, number: int, terms: Terms) -> Way[tuple[Saga, Exception 
             found = yield from Settle(number)
             return policy.settled(saga, number, found.outcome, found.why), None
         except Exception as error:
-            setback, failed = policy.judge(error, keyed=True), error
+            setback, failed = judge(error, keyed=True), error
         saga, wait = policy.stumble(saga, number, setback, terms.retry, terms.roll())
         if wait is None:
             return saga, failed

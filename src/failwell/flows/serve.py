@@ -74,6 +74,16 @@ class Served(msgspec.Struct, frozen=True):
     error: Exception | None = None
 
 
+class BrokenOffError(Exception):
+    """This `error` came when a success had begun to leave. That its author says "an exception
+    undoes everything" does not free the key then: the caller may have read that it is done, or
+    have hung up, which is no exception of the author's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def serve(request: Request, terms: Terms, now: float) -> Flow[Served]:
     """The handler's answer, or the one that it gave before; `now` is in monotonic seconds. A
     request that is sent without its key runs without protection.
@@ -116,7 +126,10 @@ def _unprotected(request: Request, terms: Terms, error: StoreError) -> Flow[Serv
             outcome=Outcome.NOT_STARTED,
         )
     yield from Emit(StoreFailed(error, "keyed writes run without protection"))
-    reply, _ = yield from Send(msgspec.structs.replace(request, key=None), 1)
+    try:
+        reply, _ = yield from Send(msgspec.structs.replace(request, key=None), 1)
+    except BrokenOffError as broken:
+        raise broken.error from broken.error.__cause__
     assert isinstance(reply, Response), Fault
     return Served(_stored(terms.contract, reply), from_record=False)
 
@@ -129,9 +142,11 @@ def _given_back(terms: Terms) -> Flow[None]:
 
 def _failed(terms: Terms, error: Exception) -> Flow[Served]:
     """The handler has raised: what it committed is the truth; else what it left decides."""
+    has_begun = isinstance(error, BrokenOffError)
+    error = error.error if isinstance(error, BrokenOffError) else error
     failure = failure_of(terms.contract, error)
     if not terms.transactional:
-        yield from _after(terms, failure)
+        yield from _after(terms, failure, frees=terms.on_error == "release" and not has_begun)
         raise error
     try:
         served = yield from _concluded(terms)
@@ -218,7 +233,7 @@ def _claim(terms: Terms, now: float) -> Flow[Stored | None]:
         token=terms.token,
         lease=terms.lease,
         retention=terms.contract.idempotency.retention,
-        rerun=terms.transactional or terms.on_error == "release",
+        rerun=terms.transactional,
     )
     ends, pause = now + terms.wait, FIRST_PAUSE
     while True:
@@ -242,6 +257,10 @@ _REFUSALS = {
         "A request with this Idempotency-Key ended without an answer; "
         "it may or may not have taken effect"
     ),
+    "failed": (
+        "A request with this Idempotency-Key has failed, and its answer was not kept; "
+        "it may or may not have taken effect"
+    ),
     "unkept": "A request with this Idempotency-Key was carried out; its answer was not kept",
     "done": "A request with this Idempotency-Key was carried out already",
 }
@@ -259,10 +278,9 @@ def _refusal(contract: Contract, why: str, seconds: float) -> FailwellError:
     )
 
 
-def _after(terms: Terms, failure: Failure) -> Flow[None]:
+def _after(terms: Terms, failure: Failure, *, frees: bool) -> Flow[None]:
     outcome = failure.outcome or Outcome.UNKNOWN
-    released = terms.on_error == "release" and outcome is Outcome.UNKNOWN
-    if released or outcome.nothing_done:
+    if outcome.nothing_done or (frees and outcome is Outcome.UNKNOWN):
         yield from _noted(terms, Release(token=terms.token))
         return
     told = terms.signed(msgspec.structs.replace(failure, outcome=outcome))

@@ -17,7 +17,7 @@ from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.call import call
 from failwell.flows.inquiry import patient
-from failwell.flows.lookup import Sighting, look_up
+from failwell.flows.lookup import Sighting, look_up, question
 from failwell.flows.terms import Terms
 from failwell.model import Outcome, Request, Response, Sent, read_json
 from failwell.policy.tags import why_unfindable
@@ -54,8 +54,7 @@ def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float
     if refusal is None:
         age = max(today - sent.at, 0.0)
         return (yield from _again(sent, known, terms, now, age))
-    how = terms.contract.look_up
-    if how is not None and how.request(sent) is not None:
+    if question(terms.contract, sent) is not None:
         seen, _ = yield from look_up(terms.contract, sent, now, terms.ends, terms.gate)
         is_news = known is Outcome.UNKNOWN or seen.response is not None
         return _looked_up(seen, seen.outcome if is_news else known)

@@ -34,10 +34,10 @@ def why_not_again(contract: Contract, sent: Sent, today: float) -> str | None:
     age = today - sent.at
     if sent.key is not None and contract.idempotency.trusted:
         if age >= contract.idempotency.retention:
-            kept = contract.idempotency.retention / 3600
-            return f"The key is older than the {kept:g} h that {contract.name} keeps keys."
+            hours = f"{contract.idempotency.retention / 3600:g} h"
+            return f"{contract.title} forgets keys; this one is older than the {hours} it keeps it."
     elif not contract.repeats(sent.method, sent.url):
-        return f"{contract.name} gives no way to ask after a write without a key it honours."
+        return f"{contract.title} gives no way to ask after a write without a key it honours."
     elif age >= REPEATED_WITHIN:
         return f"A {sent.method} that old might undo what somebody has done since: read it instead."
     if sent.body is None:
@@ -116,10 +116,10 @@ class Replay(msgspec.Struct, frozen=True):
 
 class Refuse(msgspec.Struct, frozen=True):
     """Do not run it: "mismatch" (another body), "running" (for `seconds` more at most),
-    "uncertain" (its holder is gone, and nobody knows what it did), or "unkept" (it is done, and
-    its answer was not kept)."""
+    "uncertain" (its holder is gone, and nobody knows what it did), "unkept" (it is done, and its
+    answer was not kept), or "failed" (the same of a failure)."""
 
-    why: Literal["mismatch", "running", "uncertain", "unkept"]
+    why: Literal["mismatch", "running", "uncertain", "unkept", "failed"]
     seconds: float = 0.0
 
 
@@ -146,8 +146,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         if record.fingerprint != self.fingerprint:
             return Step(record, Refuse("mismatch"))
         if record.answer is not None:
-            done = Replay(record.answer) if record.answer.whole else Refuse("unkept")
-            return Step(record, done)
+            return Step(record, _given(record.answer))
         if record.token == self.token:
             return Step(self._fresh(now), Run(), self.retention)
         if record.lease_ends > now and not record.uncertain:
@@ -240,6 +239,12 @@ class Conclude(msgspec.Struct, frozen=True, kw_only=True):
         if record.answer is not None:
             return Step(record, Replay(record.answer))
         return Step(None, Run())
+
+
+def _given(answer: Stored) -> Replay | Refuse:
+    if answer.whole:
+        return Replay(answer)
+    return Refuse("unkept" if answer.status < 400 else "failed")
 
 
 def _holds(record: Record | None, token: str) -> bool:

@@ -13,7 +13,7 @@ from failwell.actions import AsyncStore, Send, Store
 from failwell.contract import Contract
 from failwell.drive import Rim, adrive
 from failwell.events import StoreFailed
-from failwell.flows.serve import Served, Terms, serve
+from failwell.flows.serve import BrokenOffError, Served, Terms, serve
 from failwell.model import Headers, Request, Response
 from failwell.policy.idempotency import Renew
 from failwell.server.context import writing
@@ -180,7 +180,12 @@ class _Handler:
 
     async def run(self) -> Response:
         """The app's answer, as far as it is to be kept."""
-        await self._app(self._scope, self._next, self.answer.take)
+        try:
+            await self._app(self._scope, self._next, self.answer.take)
+        except Exception as error:
+            if self.answer.has_begun:
+                raise BrokenOffError(error) from error
+            raise
         return self.answer.response()
 
     async def _next(self) -> Message:
@@ -225,6 +230,11 @@ class OnItsWay:
             if said and message is self._start:
                 message = {**message, "headers": [*message.get("headers", ()), *said]}
             await self._send(message)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a success has begun to leave: what the app raises then says less."""
+        return self.flows and self._start["status"] < 400
 
     @property
     def _is_whole(self) -> bool:

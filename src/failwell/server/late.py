@@ -16,7 +16,7 @@ import msgspec
 from failwell.actions import AsyncStore, Store
 from failwell.contract import Contract
 from failwell.drive import AsyncStepped, Rim
-from failwell.flows.serve import Served, serve
+from failwell.flows.serve import BrokenOffError, Served, serve
 from failwell.model import Request
 from failwell.server.guard import Asked, Guard, Settings, logger, outcome_of
 from failwell.server.idempotent import OnItsWay, give, heartbeat
@@ -162,7 +162,9 @@ class Claim:
         if self._flow is None:
             raise error
         flow, self._flow = self._flow, None
-        await self._give(await flow.fail(error))
+        await self._give(
+            await flow.fail(BrokenOffError(error) if self._answer.has_begun else error)
+        )
 
     def let_go(self) -> None:
         """Let the lease run out."""

@@ -74,7 +74,7 @@ def schema(contract: Contract) -> dict[str, Any]:
     envelope = _schema_of(full, bare)
     codes = sorted({entry.code for entry in contract.codes})
     _put_codes(envelope, full, codes)
-    return {"title": f"An error of {contract.name}", **envelope}
+    return {"title": f"An error of {contract.title}", **envelope}
 
 
 def example(contract: Contract, entry: Code, *, is_write: bool) -> Any:

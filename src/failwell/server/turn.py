@@ -13,7 +13,7 @@ from failwell.actions import Store
 from failwell.contract import Contract
 from failwell.drive import Rim, Stepped
 from failwell.events import StoreFailed
-from failwell.flows.serve import Served, Terms, serve
+from failwell.flows.serve import BrokenOffError, Served, Terms, serve
 from failwell.model import Headers, Request, Response
 from failwell.policy.idempotency import Renew
 from failwell.server.context import writing
@@ -203,7 +203,7 @@ class Tee:
             chunk = next(self._chunks, None)
         except Exception as error:
             self._is_over = True
-            self._turn.failed(error)
+            self._turn.failed(BrokenOffError(error) if self._start[0] < 400 else error)
             raise
         if chunk is None:
             self._end(None if self._kept is None else bytes(self._kept))
