@@ -87,17 +87,17 @@ class Samples:
         """The sample, for a user who has this level. Raises NOT_FOUND or FORBIDDEN."""
         return self._sharing.found(SampleRow, number, user, level)
 
-    def seen(self, user: UserRow, asked: Mapping[str, str]) -> tuple[str, list[Any]]:
+    def seen(self, user: UserRow, asked: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         """The condition, and its values, of the samples that a user sees and asks for.
 
         Raises VALIDATION_ERROR for a filter that there is not.
         """
-        where, values = [SEEN_SAMPLES], list[Any]([user.number])
+        where, values = [SEEN_SAMPLES], dict[str, Any](user=user.number)
         if asked.get("owned", "").lower() == "true":
-            where.append("owner = ?1")
+            where.append("owner = :user")
         for column, value in _filters(asked).items():
-            values.append(f"%{value}%" if column == "name" else value)
-            where.append(f"{column} {'LIKE' if column == 'name' else '='} ?{len(values)}")
+            values[column] = f"%{value}%" if column == "name" else value
+            where.append(f"{column} {'LIKE' if column == 'name' else '='} :{column}")
         return " AND ".join(where), values
 
     def edit(self, user: UserRow, number: int | None, values: Mapping[str, Any]) -> SampleRow:

@@ -28,12 +28,12 @@ _KINDS: dict[type[Shared], str] = {
     ExecutionRow: "execution",
 }
 
-SEEN_PROJECTS = """(owner = ?1 OR is_public OR number IN
-    (SELECT resource FROM shares WHERE kind = 'project' AND user = ?1))"""
-SEEN_SAMPLES = f"""(owner = ?1 OR number IN
-    (SELECT resource FROM shares WHERE kind = 'sample' AND user = ?1)
+SEEN_PROJECTS = """(owner = :user OR is_public OR number IN
+    (SELECT resource FROM shares WHERE kind = 'project' AND user = :user))"""
+SEEN_SAMPLES = f"""(owner = :user OR number IN
+    (SELECT resource FROM shares WHERE kind = 'sample' AND user = :user)
     OR project IN (SELECT number FROM projects WHERE {SEEN_PROJECTS}))"""
-"""Conditions on rows that user ?1 may read."""
+"""Conditions on rows that `:user` may read."""
 
 
 class Sharing:

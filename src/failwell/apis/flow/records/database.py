@@ -39,10 +39,10 @@ class Database(database.Database):
     file = "flow.db"
     schema = SCHEMA
 
-    def all(self, cls: type[R], where: str = "1", *values: Any) -> list[R]:
-        """The rows of a table that meet the condition."""
+    def all(self, cls: type[R], where: str = "1", *values: Any, **named: Any) -> list[R]:
+        """The rows of a table that meet the condition, whose values are in its order or named."""
         query = f"SELECT * FROM {_TABLES[cls]} WHERE {where}"
-        return database.records(self._open.execute(query, values), cls)
+        return database.records(self._open.execute(query, named or values), cls)
 
     def one(self, cls: type[R], where: str, *values: Any) -> R | None:
         """The first row that meets the condition; None where there is none."""
@@ -72,9 +72,9 @@ class Database(database.Database):
         """A row less."""
         self._open.execute(f"DELETE FROM {_TABLES[cls]} WHERE number = ?", (number,))
 
-    def value(self, query: str, *values: Any) -> Any:
+    def value(self, query: str, *values: Any, **named: Any) -> Any:
         """The first column of the first row of a query; None where there is none."""
-        row = self._open.execute(query, values).fetchone()
+        row = self._open.execute(query, named or values).fetchone()
         return None if row is None else row[0]
 
     def run(self, statement: str, *values: Any) -> None:

@@ -22,12 +22,12 @@ class ProjectRoutes:
         self._desk = desk
 
     async def list_owned(self, request: Request) -> Response:
-        return self._page(request, "owner = ?1", [user_of(request.scope).number])
+        return self._page(request, "owner = :user", {"user": user_of(request.scope).number})
 
     async def search_projects(self, request: Request) -> Response:
         name = request.query_params.get("name", "")[:200]
-        values = [user_of(request.scope).number, f"%{name}%"]
-        return self._page(request, f"{SEEN_PROJECTS} AND name LIKE ?2", values)
+        values = {"user": user_of(request.scope).number, "name": f"%{name}%"}
+        return self._page(request, f"{SEEN_PROJECTS} AND name LIKE :name", values)
 
     async def create_project(self, request: Request) -> Response:
         values = await json_object(request)
@@ -56,11 +56,11 @@ class ProjectRoutes:
         where, values = self._desk.samples.seen(user, {"project": str(row.number)})
         return JSONResponse(sample_page(self._desk, request, where, values))
 
-    def _page(self, request: Request, where: str, values: list[Any]) -> Response:
+    def _page(self, request: Request, where: str, values: dict[str, Any]) -> Response:
         page, count = page_of(request)
         database = self._desk.database
-        total = database.value(f"SELECT count(*) FROM projects WHERE {where}", *values)
+        total = database.value(f"SELECT count(*) FROM projects WHERE {where}", **values)
         window = f"{where} ORDER BY number LIMIT {count} OFFSET {(page - 1) * count}"
-        rows = database.all(ProjectRow, window, *values)
+        rows = database.all(ProjectRow, window, **values)
         listed = [project_json(self._desk, row) for row in rows]
         return JSONResponse({"count": total, "page": page, "projects": listed})

@@ -73,10 +73,10 @@ class SampleRoutes:
         return JSONResponse([msgspec.structs.asdict(one) for one in catalogue.ORGANISMS])
 
 
-def sample_page(desk: Desk, request: Request, where: str, values: list[Any]) -> dict[str, Any]:
+def sample_page(desk: Desk, request: Request, where: str, values: dict[str, Any]) -> dict[str, Any]:
     """A page of the samples that meet a condition; `count` is the number of them all."""
     page, count = page_of(request)
-    total = desk.database.value(f"SELECT count(*) FROM samples WHERE {where}", *values)
+    total = desk.database.value(f"SELECT count(*) FROM samples WHERE {where}", **values)
     window = f"{where} ORDER BY number LIMIT {count} OFFSET {(page - 1) * count}"
-    rows = desk.database.all(SampleRow, window, *values)
+    rows = desk.database.all(SampleRow, window, **values)
     return {"count": total, "page": page, "samples": [sample_json(desk, row) for row in rows]}
