@@ -19,8 +19,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from failwell.actions import StoreError
-from failwell.journal.base import REAPED_AT_ONCE, Backend, open
+from failwell.journal.base import REAPED_AT_ONCE, Backend
 from failwell.journal.entry import Entry
+from failwell.journal.opening import open
 
 logger = logging.getLogger("failwell.journal")
 
