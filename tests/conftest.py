@@ -13,6 +13,14 @@ import pytest
 
 from failwell.clients import origin
 
+try:
+    from hypothesis import settings
+except ModuleNotFoundError:  # in the environment of the official clients
+    pass
+else:  # how long an example takes is the machine's affair
+    settings.register_profile("failwell", parent=settings(), deadline=None)
+    settings.load_profile("failwell")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_interrupts() -> Iterator[None]:

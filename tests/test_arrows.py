@@ -16,12 +16,11 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 
 FLOORS = [
-    "later",
     "model tokens",
-    "narrative",
+    "narrative later",
     "errors events headers quotas ids redaction settings contract job actions",
     "policy dialects",
-    "flows drive places",
+    "flows drive places deeds",
     "clients server stores hooks journal testing",
     "explanation transactions batch guarding",
     "apis",
@@ -45,7 +44,8 @@ BESIDE = {
     "policy.kept": {"dialects.generic"},  # what is not the API's own word
     "policy.retry": {"policy.backoff"},
     "policy.intents": {"policy.idempotency"},  # a run keeps what a server would replay
-    "policy.saga": {"policy.backoff"},
+    "policy.likeness": {"policy.idempotency"},  # and tells writes apart as a server does
+    "policy.saga": {"policy.backoff", "policy.setback"},
     "policy.governor": {"policy.governor"},  # one question, in three files
     "clients": {"hooks.logging", "stores"},  # logging is on by itself; a store may be a URL
     "server": {"stores", "journal"},  # a store may be a URL; failures are written down

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -73,6 +74,15 @@ def test_fair_weather(folder: Path) -> None:
     assert f"{REFUSED}: the part is a surface without a solid" in done.stdout
 
 
+def test_fair_weather_for_machines(folder: Path) -> None:
+    """With --json standard output is the report alone; what goes on is told beside it."""
+    done = demo("--json", "--faults", "none", "--files", str(folder))
+    assert done.returncode == 0
+    told = json.loads(done.stdout)
+    assert (told["figures"]["files"], told["figures"]["lost"]) == (3, 0)
+    assert re.search(rf"^Toolpath +{GOOD} +priced", done.stderr, re.MULTILINE)
+
+
 def test_bad_weather(folder: Path) -> None:
     """With faults and a dead Engine: they came, they were survived, and the books are right."""
     done = demo("--plain", "--files", str(folder), "--seed", "3")
@@ -135,14 +145,21 @@ def test_bad_weather_everywhere() -> None:
     assert (told["duplicates"], told["lost"]) == (0, 0)
 
 
-@pytest.mark.parametrize("where", ["empty", "missing"])
-def test_nothing_to_price(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(("where", "status"), [("empty", 2), ("missing", 1)])
+def test_nothing_to_price(tmp_path: Path, where: str, status: int) -> None:
     """A folder without STEP files, and none at all: one line, a status that is not 0."""
     (tmp_path / "empty").mkdir()
     done = demo("--files", str(tmp_path / where))
-    assert done.returncode == 1
+    assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert where in done.stderr
+
+
+def test_a_report_that_cannot_be_left(tmp_path: Path) -> None:
+    """A folder that is not there is told before the work begins."""
+    done = demo("--report", str(tmp_path / "missing" / "report.html"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"failwell: there is no folder {tmp_path / 'missing'}\n"
 
 
 def test_the_files_that_come_with_it() -> None:
@@ -208,6 +225,21 @@ def test_the_status_tells_the_truth(
     assert render.demo(report) == status
     told = summary(capsys.readouterr().out)
     assert (told["duplicates"], told["lost"], told["faults"]) == (duplicates, lost, 4)
+
+
+def test_the_report_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object: the figures of the summary, and each piece of work."""
+    report = Report(items=(job(1),), weather="heavy", faults=4, duplicates=0, lost=1, took=1.5)
+    assert render.demo(report, as_json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["weather"], told["seconds"]) == ("heavy", 1.5)
+    assert told["figures"] == report.figures
+    assert told["works"] == [
+        {
+            "api": "toolpath", "name": "job1", "state": "waiting", "retries": 0, "replays": 0,
+            "result": "$1.00", "trouble": None,
+        }
+    ]  # fmt: skip
 
 
 class Unanswered(failwell.APIConnectionError):

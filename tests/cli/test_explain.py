@@ -50,13 +50,13 @@ class Told:
 
     def refusal(self, answer: str | bytes, *arguments: str) -> str:
         """What is said, in one line, where there is nothing to explain."""
-        with pytest.raises(SystemExit) as ended:
-            self.words(answer, *arguments)
-        message = str(ended.value.code)
-        assert message.startswith("failwell: ")
-        assert "\n" not in message
-        assert self._capsys.readouterr().out == ""
-        return message
+        self._file.write_bytes(answer if isinstance(answer, bytes) else answer.encode())
+        assert app(["explain", str(self._file), *arguments], result_action="return_value") == 2
+        out, err = self._capsys.readouterr()
+        assert out == ""
+        assert err.startswith("failwell: ")
+        assert err.count("\n") == 1
+        return err
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_single_problems_are_listed(told: Told) -> None:
 
 
 def test_a_success_is_no_failure(told: Told) -> None:
-    """A success is told as one, and the status of the command is not 0."""
+    """A success is told as one, and the status of the command is 2."""
     message = told.refusal('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"a": 1}')
     assert "success (200)" in message
 
@@ -213,12 +213,11 @@ def test_garbage_with_a_status_is_explained(told: Told) -> None:
     assert "\x1b" not in told.words(hostile, "--status", "500", "--contract", "toolpath")
 
 
-def test_a_file_that_is_not_there(told: Told, tmp_path: Path) -> None:
-    """A missing file and a directory are told by name."""
-    for path in (tmp_path / "missing", tmp_path):
-        with pytest.raises(SystemExit) as ended:
-            app(["explain", str(path)], result_action="return_value")
-        assert str(path) in str(ended.value.code)
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing file and a directory are told by name, and why they cannot be read."""
+    for path, why in ((tmp_path / "missing", "No such file"), (tmp_path, "Is a directory")):
+        assert app(["explain", str(path)], result_action="return_value") == 1
+        assert capsys.readouterr().err.startswith(f"failwell: {path}: {why}")
 
 
 def test_standard_input() -> None:

@@ -42,11 +42,14 @@ def test_most_verbs_need_no_sandbox(arguments: list[str]) -> None:
         (SANDBOX, "demo", "sandbox"),
         (("cyclopts",), "docs", "cli"),
         (("rich",), "docs", "cli"),
+        (("psycopg",), "trace --store=postgresql://a/b", "postgres"),
+        (("psycopg",), "recover --store=postgresql://a/b", "postgres"),
+        (("valkey", "redis"), "runs list --store=valkey://127.0.0.1:1", "valkey"),
     ],
 )
 def test_what_is_missing_is_named(packages: tuple[str, ...], verb: str, extra: str) -> None:
     """Without what a verb needs, one line says how to get it, and the command fails."""
-    done = without(packages, verb)
+    done = without(packages, *verb.split())
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(f"pip install 'failwell[{extra}]'\n")
     assert done.stderr.count("\n") == 1

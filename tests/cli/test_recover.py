@@ -123,7 +123,7 @@ def test_an_app_that_makes_no_sense_is_refused(
 ) -> None:
     """In one line, without a traceback."""
     status, said, trouble = recovered(folder, *more)
-    assert (status, said, why in trouble) == (1, "", True)
+    assert (status, said, why in trouble) == (2, "", True)
     assert "Traceback" not in trouble
 
 
@@ -144,5 +144,5 @@ def test_a_store_that_is_not_there_is_not_taken_for_one_in_order(
     if "--store" not in more:
         command += ["--store", "sqlite:///tx.db"]
     done = subprocess.run(command, cwd=folder, timeout=60, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, why in done.stderr) == (1, "", True)
+    assert (done.returncode, done.stdout, why in done.stderr) == (2, "", True)
     assert not list(folder.glob("*.db"))

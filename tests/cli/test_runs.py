@@ -68,6 +68,13 @@ def test_a_run_is_listed_and_ended(tmp_path: Path, url: str) -> None:
     assert runs(tmp_path, "list")[:2] == (0, "no run is open\n")
 
 
+def test_the_end_of_a_run_for_machines(tmp_path: Path, url: str) -> None:
+    """`--json`: the run that was ended, as in the list."""
+    (listed,) = json.loads(runs(tmp_path, "list", "--json")[1])
+    status, said, _ = runs(tmp_path, "end", "pricing", "--force", "--json")
+    assert (status, json.loads(said)) == (0, listed)
+
+
 def test_a_run_that_is_not_there(tmp_path: Path, url: str) -> None:
     """One line on standard error, and 1."""
     status, said, trouble = runs(tmp_path, "end", "nothing")
@@ -80,6 +87,6 @@ def test_a_run_that_is_not_there(tmp_path: Path, url: str) -> None:
 def test_a_store_that_is_not_there_has_no_runs(tmp_path: Path, words: tuple[str, ...]) -> None:
     """A mistyped name is told, and makes no file."""
     status, said, trouble = runs(tmp_path, *words)
-    assert (status, said) == (1, "")
+    assert (status, said) == (2, "")
     assert "there is no file 'run.db'" in trouble
     assert list(tmp_path.iterdir()) == []

@@ -83,8 +83,6 @@ def trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         except SystemExit as ended:
             status = ended.code or 0
         printed = capsys.readouterr()
-        if isinstance(status, str):
-            return Told(1, printed.out, f"{printed.err}{status}\n")
         return Told(int(str(status)), printed.out, printed.err)
 
     return run
@@ -158,7 +156,7 @@ def test_where_the_journal_is(
     assert trace(elsewhere, "r1", setting=here).returncode == 0
     assert "There is no journal in" in trace(folder, "r1", setting=none).stderr
     unnamed = trace(elsewhere, "r1")
-    assert unnamed.returncode == 1
+    assert unnamed.returncode == 2
     assert "give --store" in unnamed.stderr
     assert "FAILWELL_JOURNAL" in unnamed.stderr
     assert list(elsewhere.iterdir()) == []
@@ -167,14 +165,14 @@ def test_where_the_journal_is(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--since", "yesterday"], ["--since", "1w"], ["--limit", "0"],
+        ["--since", "yesterday"], ["--since", "1w"], ["--limit", "0"], ["--outcome", "no"],
         ["r1", "--since", "1h"], ["r1", "--store", "mysql://a/b"],
     ],
 )  # fmt: skip
 def test_arguments_that_make_no_sense(trace: Run, folder: Path, arguments: list[str]) -> None:
-    """They are refused in a sentence, with status 1."""
+    """They are refused in a sentence, with status 2."""
     told = trace(folder, *arguments)
-    assert told.returncode == 1
+    assert told.returncode == 2
     assert told.stderr.startswith("failwell: ")
     assert told.stderr.count("\n") == 1
 

@@ -81,17 +81,24 @@ def test_credentials_come_from_the_environment(
         (["https://a.b/j", "--timeout=-1"], "timeout=-1"),
     ],
 )
-def test_what_is_wrong_is_said(arguments: list[str], says: str) -> None:
-    """A call that cannot be meant ends with one line and a status above 0."""
-    with pytest.raises(SystemExit, match=says):
-        app(["wait", *arguments], result_action="return_value")
+def test_what_is_wrong_is_said(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A call that cannot be meant ends with one line and the status 2."""
+    assert app(["wait", *arguments], result_action="return_value") == 2
+    out, err = capsys.readouterr()
+    assert (out, says in err, err.count("\n")) == ("", True, 1)
 
 
-def test_a_failed_job_is_a_failed_command() -> None:
-    """The reason is the last line, the exit status is not 0."""
-    failed = Act(status=200, body=b'{"status": "failed", "error": "no shots"}')
-    with Server([failed]) as server, pytest.raises(SystemExit, match="failed: no shots"):
-        app(["wait", f"{server.url}/jobs/j-1"], result_action="return_value")
+def test_a_failed_job_is_a_failed_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason is the last line, without orders to the terminal; the exit status is 1."""
+    failed = Act(status=200, body=b'{"status": "failed", "error": "no\\u001b[31m shots"}')
+    with Server([failed]) as server:
+        assert app(["wait", f"{server.url}/jobs/j-1"], result_action="return_value") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("failwell: ")
+    assert "failed: no" in last
+    assert "\x1b" not in last
 
 
 def test_ctrl_c_says_the_same_line_again() -> None:

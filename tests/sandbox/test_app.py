@@ -456,9 +456,9 @@ def test_a_port_that_is_taken() -> None:
     ],
 )
 def test_arguments_that_are_wrong(arguments: tuple[str, ...], words: str) -> None:
-    """A system or a port that there is not: one line, no traceback, a status that is not 0."""
+    """A system or a port that there is not: one line, no traceback, the status 2."""
     with command(*arguments) as process:
         out, err = process.communicate(timeout=15)
-    assert (out, process.returncode) == ("", 1)
+    assert (out, process.returncode) == ("", 2)
     assert words in err
     assert "Traceback" not in err

@@ -105,6 +105,32 @@ def test_what_goes_well_stands(is_async: bool) -> None:
 
 
 @both
+def test_one_opening_is_one_transaction_at_a_time(is_async: bool) -> None:
+    """Entered while it is under way it would undo the steps of another; when it is over it may be
+    entered again."""
+    shop, opening = Shop(), transaction(retry=QUICK)
+
+    async def later() -> None:
+        async with opening as tx:
+            await tx.do(shop.acreate, "a", undo=shop.adelete)
+            with pytest.raises(InvalidRequestError, match="under way"):
+                await opening.__aenter__()
+        async with opening as tx:
+            await tx.do(shop.acreate, "b", undo=shop.adelete)
+
+    if is_async:
+        asyncio.run(later())
+    else:
+        with opening as tx:
+            tx.do(shop.create, "a", undo=shop.delete)
+            with pytest.raises(InvalidRequestError, match="under way"):
+                opening.__enter__()
+        with opening as tx:
+            tx.do(shop.create, "b", undo=shop.delete)
+    assert shop.log == ["create a", "create b"]
+
+
+@both
 def test_an_error_undoes_all_in_reverse(is_async: bool) -> None:
     """The first error comes out as it is, with a note of how many steps were undone."""
     shop = Shop()

@@ -13,19 +13,27 @@ def api_key(given: str | None, variables: Sequence[str], advice: str) -> str:
 
     Raises `InvalidRequestError`, a `ValueError`, where there is none, or one that cannot be.
     """
-    key = given or next(filter(None, map(os.environ.get, variables)), None)
-    if not key:
-        told = f"There is no API key: give api_key=, or set {' or '.join(variables)}"
-        raise InvalidRequestError.of(told, advice=advice)
-    return sendable(key)
+    if is_given(given):
+        return sendable(given, argument="api_key=")
+    for variable in variables:
+        if found := os.environ.get(variable):
+            return sendable(found, argument=variable)
+    told = f"There is no API key: give api_key=, or set {' or '.join(variables)}"
+    raise InvalidRequestError.of(told, advice=advice)
 
 
-def sendable(credential: str, what: str = "API key") -> str:
-    """The credential. Raises `InvalidRequestError` for one that a header field cannot carry; it is
-    not shown."""
-    # A caller's variable, which may be anything.
-    if not isinstance(credential, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidRequestError.of(f"The {what} is a {type(credential).__name__}: give a string")
+def is_given(credential: object) -> bool:
+    """Whether there is one: an empty variable of a configuration is none."""
+    return credential is not None and credential != ""
+
+
+def sendable(credential: object, what: str = "API key", argument: str | None = None) -> str:
+    """The credential. Raises `InvalidRequestError` for one that a header field cannot carry, which
+    names the `argument` that it came by; it is not shown."""
+    by = f" ({argument})" if argument else ""
+    if not isinstance(credential, str):
+        kind = type(credential).__name__
+        raise InvalidRequestError.of(f"The {what}{by} is a {kind}: give a string")
     if not credential.isascii() or not credential.isprintable() or " " in credential:
-        raise InvalidRequestError.of(f"The {what} holds characters that no {what} has")
+        raise InvalidRequestError.of(f"The {what}{by} holds characters that no {what} has")
     return credential

@@ -16,7 +16,10 @@ import msgspec
 from failwell.actions import Action, Wait
 from failwell.clients.httpx2 import AsyncClient, Client
 from failwell.clients.waiting.look import alook, look
+from failwell.deeds import acarry_out, carry_out
 from failwell.drive import adrive, drive
+from failwell.errors import FailwellError
+from failwell.model import Outcome
 from failwell.settings import Options
 
 T = TypeVar("T")
@@ -55,42 +58,28 @@ Operation: TypeAlias = Generator[Step, tuple[Any, float], T]
 """A flow that looks at something, such as `failwell.flows.poll.poll`, may be a part of one."""
 
 
+def deleted(path: str) -> Operation[None]:
+    """What is at this path is gone: by this request, whatever became of its answer, or by the one
+    before it, whose answer was lost, so that this one was told 404."""
+    try:
+        yield from Ask("DELETE", path)
+    except FailwellError as error:
+        if error.outcome is not Outcome.APPLIED:
+            raise
+
+
 def run(client: Client, operation: Operation[T]) -> T:
     """Carry the operation out; its result."""
-    answer: Any = None
-    try:
-        step = next(operation)
-        while True:
-            try:
-                answer = _perform(client, step)
-            except Exception as error:
-                step = operation.throw(error)
-            else:
-                step = operation.send((answer, client.rim.clock()))
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        operation.close()
+    return carry_out(operation, lambda step: (_perform(client, step), client.rim.clock()))
 
 
 async def arun(client: AsyncClient, operation: Operation[T]) -> T:
     """Carry the operation out; its result."""
-    answer: Any = None
-    try:
-        step = next(operation)
-        while True:
-            try:
-                answer = await _aperform(client, step)
-            except Exception as error:
-                step = operation.throw(error)
-            else:
-                step = operation.send((answer, client.rim.clock()))
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        operation.close()
+
+    async def do(step: Step) -> tuple[Any, float]:
+        return await _aperform(client, step), client.rim.clock()
+
+    return await acarry_out(operation, do)
 
 
 def _perform(client: Client, step: Step) -> Any:

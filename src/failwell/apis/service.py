@@ -56,18 +56,27 @@ class LocalService(Generic[L]):
         self.folder = Path()
 
     async def start(self) -> None:
-        """Make an empty folder and start the components that are not lazy."""
+        """Make an empty folder and start the components that are not lazy: all of them, or none."""
         self._temporary = tempfile.TemporaryDirectory(prefix=f"failwell-{self.name}-")
         self.folder = Path(self._temporary.name)
-        for name, component in self.parts.items():
-            if name not in self.lazy:
-                await component.start()
+        try:
+            for name, component in self.parts.items():
+                if name not in self.lazy:
+                    await component.start()
+        except BaseException:
+            await self._end()
+            raise
 
     async def stop(self) -> None:
         """Stop the components and forget all state."""
-        for component in reversed(list(self.parts.values())):
-            await component.stop()
-        self._temporary.cleanup()
+        await self._end()
+
+    async def _end(self) -> None:
+        try:
+            for component in reversed(list(self.parts.values())):
+                await component.stop()
+        finally:
+            self._temporary.cleanup()
 
     def components(self) -> dict[str, str]:
         """Each component and its state: "running" or "stopped"; a lazy one that has not been

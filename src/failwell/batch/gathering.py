@@ -14,7 +14,7 @@ from failwell.batch.calls import Call, Remainder
 from failwell.batch.error import GatherError
 from failwell.batch.progress import Bar, bar
 from failwell.errors import InvalidRequestError
-from failwell.policy.saga import outcome_of
+from failwell.policy.setback import outcome_of
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from failwell.batch.patience import Patience
 from failwell.batch.plans import ChunkPlan, Piece, Progressed
 from failwell.batch.progress import Bar, bar
 from failwell.clients.httpx2 import AsyncClient, Client
+from failwell.deeds import acarry_out, carry_out
 from failwell.errors import FailwellError, InvalidRequestError
 
 
@@ -36,7 +38,8 @@ class Note(msgspec.Struct, frozen=True):
     upload: Progressed
 
 
-Deeds = Generator[Piece | Pause | Note, Any, httpx2.Response]
+Deed = Piece | Pause | Note
+Deeds = Generator[Deed, Any, httpx2.Response]
 
 
 def upload(
@@ -54,31 +57,21 @@ def upload(
 
     Raises `FailwellError` where it cannot go on; `InvalidRequestError` for a bad chunk size.
     """
-    file = _Source(Path(path), plan)
-    deeds = _story(file, plan, _patience(client))
-    answer: Any = None
-    with bar(file.size, file.path.name, shown=progress, in_bytes=True) as shown, file:
-        try:
-            deed = next(deeds)
-            while True:
-                try:
-                    match deed:
-                        case Piece():
-                            answer = client.request(deed.method, deed.url, **deed.arguments)
-                        case Pause():
-                            time.sleep(deed.seconds)
-                        case Note():
-                            file.note(deed.upload, shown)
-                except FailwellError as error:
-                    deed = deeds.throw(error)
-                else:
-                    deed = deeds.send(answer)
-        except StopIteration as end:
-            file.forget()
-            response: httpx2.Response = end.value
-            return response
-        finally:
-            deeds.close()
+    with _Source(Path(path), plan) as file, _shown(file, progress) as shown:
+
+        def do(deed: Deed) -> httpx2.Response | None:
+            match deed:
+                case Piece():
+                    return client.request(deed.method, deed.url, **deed.arguments)
+                case Pause(seconds):
+                    time.sleep(seconds)
+                case Note(reached):
+                    file.note(reached, shown)
+            return None
+
+        answer = carry_out(_story(file, plan, _patience(client)), do)
+        file.forget()
+        return answer
 
 
 async def aupload(
@@ -89,33 +82,27 @@ async def aupload(
     progress: bool = True,
 ) -> httpx2.Response:
     """Send the file at `path` as `plan` says; the answer to its last request. As `upload`."""
-    import anyio
+    import anyio.to_thread
 
-    file = _Source(Path(path), plan)
-    deeds = _story(file, plan, _patience(client))
-    answer: Any = None
-    with bar(file.size, file.path.name, shown=progress, in_bytes=True) as shown, file:
-        try:
-            deed = next(deeds)
-            while True:
-                try:
-                    match deed:
-                        case Piece():
-                            answer = await client.request(deed.method, deed.url, **deed.arguments)
-                        case Pause():
-                            await anyio.sleep(deed.seconds)
-                        case Note():
-                            file.note(deed.upload, shown)
-                except FailwellError as error:
-                    deed = deeds.throw(error)
-                else:
-                    deed = deeds.send(answer)
-        except StopIteration as end:
-            file.forget()
-            response: httpx2.Response = end.value
-            return response
-        finally:
-            deeds.close()
+    with _Source(Path(path), plan) as file, _shown(file, progress) as shown:
+
+        async def do(deed: Deed) -> httpx2.Response | None:
+            match deed:
+                case Piece():
+                    return await client.request(deed.method, deed.url, **deed.arguments)
+                case Pause(seconds):
+                    await anyio.sleep(seconds)
+                case Note(reached):
+                    await anyio.to_thread.run_sync(file.note, reached, shown)
+            return None
+
+        answer = await acarry_out(_story(file, plan, _patience(client)), do)
+        file.forget()
+        return answer
+
+
+def _shown(file: _Source, progress: bool) -> AbstractContextManager[Bar]:
+    return bar(file.size, file.path.name, shown=progress, in_bytes=True)
 
 
 def forget(path: str | os.PathLike[str]) -> None:
@@ -186,16 +173,7 @@ def _patience(client: Client | AsyncClient) -> Patience:
 
 
 def _story(file: _Source, plan: ChunkPlan, patience: Patience) -> Deeds:
-    upload = file.progressed()
-    answer: httpx2.Response | None = None
-    if upload == Progressed(name=upload.name, size=upload.size):
-        opening = plan.begin(upload)
-        if opening is not None:
-            answer = yield from _sent(opening)
-            upload = msgspec.structs.replace(upload, state=plan.sent(upload, answer))
-            yield Note(upload)
-    else:
-        upload = yield from _where(upload, plan)
+    upload, answer = yield from _begun(file.progressed(), plan)
     while upload.offset < upload.size or answer is None:
         chunk = file.read(upload.offset, plan.chunk_size)
         ends = upload.offset + len(chunk)
@@ -217,7 +195,22 @@ def _story(file: _Source, plan: ChunkPlan, patience: Patience) -> Deeds:
     return answer
 
 
-def _where(upload: Progressed, plan: ChunkPlan) -> Generator[Piece | Pause | Note, Any, Progressed]:
+def _begun(
+    upload: Progressed, plan: ChunkPlan
+) -> Generator[Deed, Any, tuple[Progressed, httpx2.Response | None]]:
+    """Where it begins, and the answer to the request that opened it, if there was one."""
+    if upload != Progressed(name=upload.name, size=upload.size):
+        return (yield from _where(upload, plan)), None
+    opening = plan.begin(upload)
+    if opening is None:
+        return upload, None
+    answer = yield from _sent(opening)
+    upload = msgspec.structs.replace(upload, state=plan.sent(upload, answer))
+    yield Note(upload)
+    return upload, answer
+
+
+def _where(upload: Progressed, plan: ChunkPlan) -> Generator[Deed, Any, Progressed]:
     """The upload at the offset that the API says, where it can be asked."""
     question = plan.ask(upload)
     if question is None:

@@ -1,9 +1,12 @@
-"""The command line: each verb is a file with one function; `render` alone prints."""
+"""The command line: each verb is a file with its arguments and its deed; `render` alone prints."""
 
 from __future__ import annotations
 
 import sys
 from typing import NoReturn
+
+_EXTRAS = {"psycopg": "postgres", "valkey": "valkey", "redis": "valkey"}
+"""Which extra brings a library that a verb may lack; `sandbox` brings all others."""
 
 
 def main() -> None:
@@ -15,7 +18,7 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        _end(error, extra="sandbox")
+        _end(error, extra=_EXTRAS.get(error.name or "", "sandbox"))
 
 
 def _end(error: ModuleNotFoundError, *, extra: str) -> NoReturn:

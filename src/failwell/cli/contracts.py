@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
+from failwell.cli.modules import imported
 from failwell.contract import Contract
 
 KNOWN = {
@@ -23,10 +22,9 @@ def find(name: str) -> Contract:
     if not attribute:
         known = ", ".join(KNOWN)
         raise ValueError(f"no contract {name!r}: use {known}, or module:NAME for one of your own")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name!r} cannot be read: {error}") from None
+    found = getattr(imported(module, option=repr(name)), attribute, None)
+    if found is None:
+        raise ValueError(f"{name!r} cannot be read: {module} has no {attribute}")
     if not isinstance(found, Contract):
         raise ValueError(f"{name!r} is a {type(found).__name__}, and no Contract")
     return found

@@ -1,16 +1,14 @@
-"""`failwell docs`: the page about errors that an API with this contract would publish.
-`failwell ddl`: the table that keeps its idempotency keys."""
+"""`failwell docs`: the page about errors that an API with this contract would publish."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from failwell.cli import contracts
+from failwell.cli import contracts, render
 from failwell.contract import Code, Contract
 from failwell.headers import OUTCOME
 from failwell.model import Outcome, kind_of
-from failwell.stores import postgres_sql, sqlite_sql
 
 _PROOFS = {
     None: "nothing",
@@ -29,27 +27,19 @@ _OUTCOMES = {
 }
 
 
-def page(contract: str) -> str:
-    """The page, in Markdown. `contract` is a name that failwell knows, or `module:NAME`.
+def docs(contract: str, /) -> None:
+    """Print the page about errors that an API with this contract would publish (Markdown).
 
-    Raises `ValueError` where that names no contract.
+    Parameters
+    ----------
+    contract
+        ionworks, ionq, flow, toolpath, matcraft, or module:NAME for a contract of your own.
     """
-    return "\n".join(_page(contracts.find(contract))) + "\n"
-
-
-def ddl(database: str) -> str:
-    """The statements that make the table of keys; `database` is sqlite or postgresql.
-
-    Raises `ValueError` for any other.
-    """
-    if database not in ("sqlite", "postgresql"):
-        raise ValueError(f"no table for {database!r}: use sqlite or postgresql")
-    schema = sqlite_sql.SCHEMA if database == "sqlite" else postgres_sql.SCHEMA
-    return schema.strip() + "\n"
+    render.text("\n".join(_page(contracts.find(contract))) + "\n")
 
 
 def _page(contract: Contract) -> Iterator[str]:
-    yield f"# Errors of {contract.name}"
+    yield f"# Errors of {contract.title}"
     yield ""
     yield f"Every error has the media type `{contract.dialect.media_type}`."
     yield from _table(contract)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from failwell.cli import contracts
+from failwell.cli import contracts, render
 from failwell.cli.answer import Answer, parse
+from failwell.cli.options import Flag
 from failwell.contract import Contract
 from failwell.explanation import Explanation
 from failwell.explanation import explain as explained
@@ -18,12 +19,36 @@ from failwell.policy import evidence
 _SAY_IT = "say which status it had with --status"
 
 
-def read(file: Path | None) -> bytes:
-    """The bytes of the file, or of standard input."""
-    return sys.stdin.buffer.read() if file is None else file.read_bytes()
+def explain(
+    file: Path | None = None,
+    /,
+    *,
+    contract: str = "generic",
+    method: str = "POST",
+    status: int | None = None,
+    json: Flag = False,
+) -> None:
+    """Say in plain words what an error answer means.
+
+    Parameters
+    ----------
+    file
+        The answer: its body, or the whole of it as `curl -i` prints it. Standard input if left out.
+    contract
+        Whose answer it is: generic, ionworks, ionq, flow, toolpath, matcraft, or module:NAME.
+    method
+        The method of the request that it answers.
+    status
+        Its status, where the input has no status line.
+    json
+        Print JSON for machines.
+    """
+    text = sys.stdin.buffer.read() if file is None else file.read_bytes()
+    told = meaning(text, contract=contract, method=method, status=status)
+    render.explanation(told, as_json=json)
 
 
-def explain(text: bytes, *, contract: str, method: str, status: int | None) -> Explanation:
+def meaning(text: bytes, *, contract: str, method: str, status: int | None) -> Explanation:
     """What the answer means. Without its status, what its code means, under each status that the
     contract lists for that.
 

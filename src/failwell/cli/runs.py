@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from failwell.cli.kept import opened
-from failwell.clients import runs as work
-from failwell.flows.runs import Summary
+from failwell.cli import render
+from failwell.cli.ending import AbsentError
+from failwell.cli.kept import kept
+from failwell.cli.options import Flag
+from failwell.clients import runs
 
 
-def listed(*, store: str) -> list[Summary]:
-    """Every run in the store that has not ended. Raises `ValueError` for a URL that names no
-    store that is there, `StoreError` where it cannot be used."""
-    return work.listed(opened(store))
+def listed(*, store: str, json: Flag = False) -> None:
+    """List the runs that have not ended, and their writes of which the end is not known.
 
-
-def end(name: str, *, store: str, force: bool) -> Summary:
-    """End a run; what it was.
-
-    Raises `LookupError` where there is no such run, `RunError` where the end of a write is not
-    known, unless `force` says to forget it.
+    Parameters
+    ----------
+    store
+        Where they are kept: sqlite:///path/to/file.db, postgresql://… or valkey://….
+    json
+        Print JSON for machines.
     """
-    ended = work.end(opened(store), name, force=force)
+    with kept(store) as where:
+        found = runs.listed(where)
+    render.runs(found, as_json=json)
+
+
+def end(name: str, /, *, store: str, force: Flag = False, json: Flag = False) -> None:
+    """End a run: its keys and its answers are forgotten, and its name begins anew.
+
+    Parameters
+    ----------
+    name
+        The run's name.
+    store
+        Where it is kept: sqlite:///path/to/file.db, postgresql://… or valkey://….
+    force
+        Forget writes, too, of which nobody knows what became of them.
+    json
+        Print JSON for machines.
+    """
+    with kept(store) as where:
+        ended = runs.end(where, name, force=force)
     if ended is None:
-        raise LookupError(f"there is no run {name!r} here")
-    return ended
+        raise AbsentError(f"there is no run {name!r} here")
+    render.ended(ended, as_json=json)

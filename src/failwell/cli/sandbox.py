@@ -6,44 +6,63 @@ import asyncio
 import contextlib
 import signal
 import tempfile
-from collections.abc import Callable, Generator
-from typing import Any, cast
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, cast
 
 from failwell import stores
 from failwell.actions import Store
-from failwell.sandbox import app
-from failwell.sandbox.wire import Server
+from failwell.cli import render
+from failwell.cli.options import Several
+
+if TYPE_CHECKING:
+    from failwell.sandbox.wire import Server
 
 
-def serve(
+def sandbox(
     *,
-    port: int,
-    only: tuple[str, ...],
-    seed: int | None,
-    store: str | None,
-    ready: Callable[[str], None],
+    port: int = 8765,
+    only: Several = None,
+    seed: int | None = None,
+    store: str | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; `ready` is told the URL. `store` is the URL of where quotas
-    and idempotency records live; without it they live in a file, which goes with the sandbox.
+    """Serve the re-created systems on 127.0.0.1 until Ctrl-C.
 
-    Raises `ValueError` for a system that is not known, a port that there is not or a URL of no
-    store, `StoreError` where that cannot be opened, `OSError` where the port is taken.
+    Prints "ready" and the URL when it serves; the URL + "/sandbox.json" lists the systems.
+
+    Parameters
+    ----------
+    port
+        The port; 0 takes any free one.
+    only
+        Serve just this system (may be given several times).
+    seed
+        Makes faults that come by chance repeat.
+    store
+        The URL of the store for quotas and idempotency records; in a temporary file if left out.
     """
+    from failwell.sandbox.app import application, services
+    from failwell.sandbox.wire import Server
+
     if not 0 <= port <= 65535:
         raise ValueError(f"there is no port {port}: use 1 to 65535, or 0 for any free one")
     with _records(store) as kept:
-        server = Server(app.application(app.services(only, store=kept), seed=seed), port=port)
+        systems = services(tuple(only or ()), store=kept)
+        _serve(Server(application(systems, seed=seed), port=port), port)
 
-        def stop(_: int, __: object) -> None:
-            server.stop()
 
-        signal.signal(signal.SIGTERM, stop)
-        try:
-            with contextlib.suppress(KeyboardInterrupt):
-                asyncio.run(server.serve(ready))
-        except OSError as error:
-            reason = error.strerror or error
-            raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error
+def _serve(server: Server, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM. Raises `OSError` where the port is taken."""
+
+    def stop(_: int, __: object) -> None:
+        server.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(server.serve(render.ready))
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error
 
 
 @contextlib.contextmanager

@@ -5,16 +5,70 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from failwell import redaction
+from failwell.cli import render
+from failwell.cli.options import Several
 from failwell.clients.httpx2 import Client
 from failwell.clients.waiting import wait as wait_for
 from failwell.flows.ending import Finished
 from failwell.job import Job, resumption
+
+
+def wait(
+    url: str,
+    /,
+    *,
+    record: str = "",
+    state: str = "status",
+    reason: str = "error",
+    succeeded: Several = None,
+    failed: Several = None,
+    cancelled: Several = None,
+    token_env: str | None = None,
+    header_env: Several = None,
+    timeout: float | None = None,
+    tolerate: float = 60.0,
+) -> None:
+    """Wait for a job that another program has left running, and print its record as JSON.
+
+    Each change of its state is told on standard error. The exit status is 1 where the job failed.
+
+    Parameters
+    ----------
+    url
+        The URL of the job's record.
+    record
+        The member of the answer that holds the record (data, data.job); the answer itself if
+        left out.
+    state
+        The member of the record that tells the state; empty to go by 202 and 200 alone.
+    reason
+        The member that says why the job failed.
+    succeeded
+        A state that is success (may be given several times); common words if left out.
+    failed
+        A state that is failure (may be given several times); common words if left out.
+    cancelled
+        A state that is cancellation (may be given several times); common words if left out.
+    token_env
+        The environment variable with the token for "Authorization: Bearer".
+    header_env
+        A header and the environment variable that holds its value, as X-Api-Key=MY_KEY (may be
+        given several times).
+    timeout
+        Give up after so many seconds.
+    tolerate
+        Bear a streak of failed looks for so many seconds.
+    """
+    states = {"succeeded": succeeded, "failed": failed, "cancelled": cancelled}
+    job = declared(record=record, state=state, reason=reason, states=states)
+    access = Access(token_env=token_env, header_env=tuple(header_env or ()))
+    render.job(ended(url, job, access, timeout=timeout, tolerate=tolerate))
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,23 +95,18 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def declared(
-    *,
-    record: str,
-    state: str,
-    reason: str,
-    succeeded: Sequence[str] | None,
-    failed: Sequence[str] | None,
-    cancelled: Sequence[str] | None,
+    *, record: str, state: str, reason: str, states: Mapping[str, Sequence[str] | None]
 ) -> Job:
     """The declaration that the options spell. Raises `ValueError` where it contradicts itself."""
-    given = {"succeeded": succeeded, "failed": failed, "cancelled": cancelled}
-    states: dict[str, Any] = {
-        name: frozenset(words) for name, words in given.items() if words is not None
+    told: dict[str, Any] = {
+        name: frozenset(words) for name, words in states.items() if words is not None
     }
-    return Job(record=record, state=state or None, reason=reason, **states)
+    return Job(record=record, state=state or None, reason=reason, **told)
 
 
-def wait(url: str, job: Job, access: Access, *, timeout: float | None, tolerate: float) -> Finished:
+def ended(
+    url: str, job: Job, access: Access, *, timeout: float | None, tolerate: float
+) -> Finished:
     """The job when it has succeeded; each change of its state is told on standard error.
 
     Raises `ValueError` for what is no URL, or a variable that is not set; `FailwellError`.

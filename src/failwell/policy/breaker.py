@@ -44,7 +44,6 @@ class Circuit(msgspec.Struct, frozen=True, array_like=True):
     """
 
     failures: int = 0
-    failed_at: float | None = None
     cause: str = ""
     opened: float | None = None
     span: float = 0.0
@@ -97,7 +96,7 @@ def fail(circuit: Circuit, settings: Breaker, now: float, *, probing: bool, caus
         return _reopened(circuit, settings, now, cause) if probing else circuit
     counts = () if settings.ratio is None else _counted(circuit, settings, now, failed=True)
     known = msgspec.structs.replace(
-        circuit, failures=circuit.failures + 1, failed_at=now, cause=cause, counts=counts
+        circuit, failures=circuit.failures + 1, cause=cause, counts=counts
     )
     if not _is_too_much(known, settings):
         return known
@@ -121,7 +120,6 @@ def _reopened(circuit: Circuit, settings: Breaker, now: float, cause: str) -> Ci
     return msgspec.structs.replace(
         circuit,
         failures=circuit.failures + 1,
-        failed_at=now,
         cause=cause,
         opened=now,
         span=span,

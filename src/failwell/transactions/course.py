@@ -16,6 +16,7 @@ from failwell.flows import saga as flow
 from failwell.model import Outcome, Todo
 from failwell.policy import saga as policy
 from failwell.policy.saga import Phase, Saga, State
+from failwell.policy.setback import outcome_of, said
 from failwell.settings import Retry
 from failwell.transactions.durable import Durable
 from failwell.transactions.ledger import Ledger
@@ -76,7 +77,7 @@ class Course:
     def fail(self, number: int, error: BaseException) -> None:
         """The step raised `error`, which says what is known of its effect."""
         with self._lock, suppress(StoreError):  # the error itself is what matters now
-            outcome, why = policy.outcome_of(error), policy.said(error)
+            outcome, why = outcome_of(error), said(error)
             self.saga = policy.fail(self.saga, number, outcome, why)
             self.keep()
 

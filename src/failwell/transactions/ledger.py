@@ -39,14 +39,11 @@ class Ledger:
     def opened(cls, store: Store | str, name: str, lease: float, saga: Saga) -> Ledger:
         """Begin the transaction. Raises `InvalidRequestError` where its name is taken."""
         token, where = minted(), opened(store)
-        where.update(record.INDEX, record.Enlist(name))
-        taken = where.update(record.slot(name), record.Open(token=token, lease=lease, saga=saga))
-        if taken is not None:
+        try:
+            _enlist(where, name, record.Open(token=token, lease=lease, saga=saga))
+        except BaseException:
             close(where, store)
-            raise InvalidRequestError.of(
-                f"The transaction {name!r} cannot begin: {taken}",
-                advice="Give each transaction a name of its own, such as the order's number.",
-            )
+            raise
         ledger = cls(where, name, lease, token)
         ledger._is_own = where is not store
         return ledger
@@ -62,14 +59,26 @@ class Ledger:
     def let_go(self, phase: Phase | None = None) -> None:
         """Hold it no longer."""
         self._beat.stop()
-        if phase is not None and not phase.is_over:
-            self._store.update(record.slot(self.name), record.LetGo(token=self._token))
-        if self._is_own:
-            close(self._store, None)
+        try:
+            if phase is not None and not phase.is_over:
+                self._store.update(record.slot(self.name), record.LetGo(token=self._token))
+        finally:
+            if self._is_own:
+                close(self._store, None)
 
     def _renew(self) -> bool:
         change = record.Renew(token=self._token, lease=self._lease)
         return self._store.update(record.slot(self.name), change)
+
+
+def _enlist(store: Store, name: str, opening: record.Open) -> None:
+    store.update(record.INDEX, record.Enlist(name))
+    taken = store.update(record.slot(name), opening)
+    if taken is not None:
+        raise InvalidRequestError.of(
+            f"The transaction {name!r} cannot begin: {taken}",
+            advice="Give each transaction a name of its own, such as the order's number.",
+        )
 
 
 class Heartbeat:

@@ -75,7 +75,11 @@ def transaction(
 
 
 class Opening:
-    """A transaction that has not begun: enter it with `with` or `async with`."""
+    """A transaction that has not begun: enter it with `with` or `async with`; when it is over, it
+    may be entered again.
+
+    Raises `InvalidRequestError` where it is under way.
+    """
 
     def __init__(self, begin: Callable[[], Course], plan: Planner) -> None:
         self._begin = begin
@@ -83,8 +87,13 @@ class Opening:
         self._entered: Transaction | AsyncTransaction | None = None
 
     def __enter__(self) -> Transaction:
-        self._entered = Transaction(self._begin, self._plan)
-        return self._entered.__enter__()
+        self._check_idle()
+        entered = self._entered = Transaction(self._begin, self._plan)
+        try:
+            return entered.__enter__()
+        except BaseException:
+            self._entered = None
+            raise
 
     def __exit__(
         self,
@@ -93,11 +102,17 @@ class Opening:
         trace: TracebackType | None,
     ) -> None:
         assert isinstance(self._entered, Transaction)
-        self._entered.__exit__(kind, error, trace)
+        entered, self._entered = self._entered, None
+        entered.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> AsyncTransaction:
-        self._entered = AsyncTransaction(self._begin, self._plan)
-        return await self._entered.__aenter__()
+        self._check_idle()
+        entered = self._entered = AsyncTransaction(self._begin, self._plan)
+        try:
+            return await entered.__aenter__()
+        except BaseException:
+            self._entered = None
+            raise
 
     async def __aexit__(
         self,
@@ -106,7 +121,15 @@ class Opening:
         trace: TracebackType | None,
     ) -> None:
         assert isinstance(self._entered, AsyncTransaction)
-        await self._entered.__aexit__(kind, error, trace)
+        entered, self._entered = self._entered, None
+        await entered.__aexit__(kind, error, trace)
+
+    def _check_idle(self) -> None:
+        if self._entered is not None:
+            raise InvalidRequestError.of(
+                "This transaction is under way",
+                advice="Make another with failwell.transaction() for what runs beside it.",
+            )
 
 
 def plan(

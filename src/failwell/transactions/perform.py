@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from failwell.actions import StoreError
+from failwell.deeds import acarry_out, carry_out
 from failwell.errors import InvalidRequestError
 from failwell.flows.saga import Deed, Finding, Keep, Pause, Settle, Undo, Way
 from failwell.transactions.course import Course
@@ -40,21 +41,7 @@ def perform(
     wait_for: Callable[[Any], Any] = plain,
 ) -> T:
     """Perform the deeds one after another; what the flow returns."""
-    answer: Any = None
-    try:
-        deed = next(way)
-        while True:
-            try:
-                answer = _done(deed, course, sleep, wait_for)
-            except Exception as error:
-                deed = way.throw(error)
-            else:
-                deed = way.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        way.close()
+    return carry_out(way, lambda deed: _done(deed, course, sleep, wait_for))
 
 
 def _done(
@@ -79,21 +66,7 @@ def _done(
 
 async def aperform(way: Way[T], course: Course) -> T:
     """Perform the deeds one after another; what the flow returns."""
-    answer: Any = None
-    try:
-        deed = next(way)
-        while True:
-            try:
-                answer = await _adone(deed, course)
-            except Exception as error:
-                deed = way.throw(error)
-            else:
-                deed = way.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        way.close()
+    return await acarry_out(way, lambda deed: _adone(deed, course))
 
 
 async def _adone(deed: Deed, course: Course) -> Finding | None:

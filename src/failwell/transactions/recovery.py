@@ -129,9 +129,9 @@ class _Recoverer:
 
     def _brought_to_its_end(self, kept: record.Kept, ledger: Ledger) -> Recovery:
         course = Course(kept.saga, self._retry, ledger)
-        for written, step in zip(kept.written, kept.saga.steps, strict=True):
-            course.works.append(Durable(written, step, self._world))
         try:
+            for written, step in zip(kept.written, kept.saga.steps, strict=True):
+                course.works.append(Durable(written, step, self._world))
             way = flow.recover(course.saga, course.terms)
             ended = perform(way, course, wait_for=self._wait_for)
         finally:

@@ -5,9 +5,11 @@ What the client believes is never the proof: what was created is counted by the 
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import inspect
 import pickle
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -132,7 +134,7 @@ def test_a_key_that_is_none(key: str) -> None:
 
 def test_a_key_that_is_no_text() -> None:
     """It is refused in words, too."""
-    with pytest.raises(InvalidRequestError, match="API key is a int: give a string"):
+    with pytest.raises(InvalidRequestError, match=r"\(api_key=\) is a int: give a string"):
         IonQClient(api_key=3)  # type: ignore[arg-type]
 
 
@@ -329,3 +331,25 @@ def test_it_says_what_it_is() -> None:
     """An endpoint has a name, and a docstring."""
     assert repr(create_job) == "<Endpoint create_job>"
     assert "Submit a job" in (create_job.__doc__ or "")
+
+
+def test_sync_and_async_jobs_of_a_run_count_together(cloud: Any, tmp_path: Path) -> None:
+    """Equal jobs, one of each world, are two jobs; begun again, the script gets the same two."""
+    settings = {"api_key": cloud.keys["key"], "base_url": cloud.base, "policy": ONCE}
+    settings |= {"run": "night", "store": f"sqlite:///{tmp_path}/run.db"}
+
+    async def script() -> list[str]:
+        async with IonQClient(**settings) as client:
+            made = create_job.sync(client=client, body=job(name="same"))
+            again = await create_job.asyncio(client=client, body=job(name="same"))
+        return [made.id, again.id]
+
+    first, second = asyncio.run(script()), asyncio.run(script())
+    assert first == second
+    assert len(set(first)) == 2
+
+
+def test_a_run_needs_a_name() -> None:
+    """As with any client."""
+    with pytest.raises(InvalidRequestError, match="run="):
+        IonQClient(api_key="k", run="", store="sqlite:///:memory:")

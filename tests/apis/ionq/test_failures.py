@@ -335,7 +335,7 @@ def test_no_room_for_a_tag(ionq: Face, cloud: Any) -> None:
     error = failing(ionq, create_job, body=job(metadata=full))
     assert error.outcome is Outcome.UNKNOWN
     assert "no room for a tag" in error.advice
-    assert "cannot be looked for: ionq takes no idempotency keys" in ionq.settle(error).why
+    assert "cannot be looked for: IonQ takes no idempotency keys" in ionq.settle(error).why
     assert cloud.created["jobs"] == before + 1
 
 

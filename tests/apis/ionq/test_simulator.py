@@ -49,6 +49,19 @@ def test_a_ghz_state(qubits: int) -> None:
     assert found == {"0": 0.5, str(2**qubits - 1): 0.5}
 
 
+@pytest.mark.parametrize("turns", [1e308, -1e308, 2.0**1023])
+def test_turns_without_end(turns: float) -> None:
+    """Numbers as large as JSON holds are angles like others: whole double turns are none."""
+    gates = [
+        {"gate": "gpi", "target": 0, "phase": turns},
+        {"gate": "gpi2", "target": 1, "phase": turns},
+        {"gate": "ms", "targets": [0, 1], "phases": [turns, turns], "angle": turns},
+    ]
+    assert sum(states(gates, 2, "native").values()) == pytest.approx(1.0)
+    zz = {"gate": "zz", "targets": [0, 1], "angle": turns}
+    assert states([zz], 2, "native") == {"0": 1.0}
+
+
 def test_qubit_0_is_the_least_significant_bit() -> None:
     """A flip of qubit n alone is the state 2^n."""
     for qubit in range(5):
@@ -257,6 +270,8 @@ def test_counts_are_whole() -> None:
          "qis", "terms"),
         ({"gate": "pauliexp", "targets": [0], "terms": ["X"], "coefficients": [1e300],
           "time": 1e300}, "qis", "coefficients"),
+        ({"gate": "pauliexp", "targets": [0], "terms": ["X", "Z"],
+          "coefficients": [1e308, 1e308], "time": 1}, "qis", "coefficients"),
     ],
 )  # fmt: skip
 def test_a_gate_that_cannot_be(gate: Any, gateset: GateSet, member: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ import failwell
 from apis.ionworks.conftest import DISCHARGE, Lab
 from apis.ionworks.test_client import DENSITY, SERIES
 from apis.ionworks.worlds import Clients
-from failwell.apis.ionworks import IONWORKS, IonworksError
+from failwell.apis.ionworks import IONWORKS, IonworksError, RecordDiffersWarning
 from failwell.apis.ionworks.client import uploads
 from failwell.clients import origin
 from failwell.model import Outcome, Response, Sent
@@ -103,16 +105,38 @@ def test_a_second_run(client: Any, lab: Lab, kind: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("kind", ["spec", "batch", "cell", "measurement"])
 def test_a_record_that_is_another(client: Any, lab: Lab, kind: str) -> None:
-    """`create_or_get` does not pass off a record with other fields: the 409 says which differ."""
+    """`create_or_get` gives it, as the guide promises, and does not pass it off for what was given:
+    a warning, at the caller's own line, says which fields differ and how."""
     shelf = Shelf(client, lab)
     first = shelf.make(kind)
     room = {"spec": "cell_spec", "batch": "cell_batch", "cell": "cell_instance"}
     getattr(client, room.get(kind, "cell_measurement")).update(first.id, {"notes": "other"})
-    with pytest.raises(failwell.ConflictError, match="notes") as caught:
-        shelf.make(kind, or_get=True)
-    assert isinstance(caught.value, IonworksError)
-    assert [issue.path for issue in caught.value.issues] == ["notes"]
-    assert caught.value.outcome is Outcome.NOT_STARTED
+    with pytest.warns(RecordDiffersWarning) as caught:
+        again = shelf.make(kind, or_get=True)
+    assert (again.id, again.notes) == (first.id, "other")
+    (told,) = caught
+    assert "notes was sent as 'n' and is 'other' there" in str(told.message)
+    assert first.id in str(told.message)
+    assert "failwell" not in Path(told.filename).parts
+
+
+def test_plain_create_is_refused(client: Any, lab: Lab) -> None:
+    """Its 409 names the record, and is no warning."""
+    shelf = Shelf(client, lab)
+    first = shelf.make("spec")
+    with pytest.raises(IonworksError) as caught:
+        shelf.make("spec")
+    assert caught.value.data["detail"]["existing_id"] == first.id
+
+
+def test_who_wants_no_other_record_makes_the_warning_an_error(client: Any, lab: Lab) -> None:
+    """By Python's own means, for a whole script or for a part of it."""
+    shelf = Shelf(client, lab)
+    client.cell_spec.update(shelf.make("spec").id, {"notes": "other"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RecordDiffersWarning)
+        with pytest.raises(RecordDiffersWarning, match="notes"):
+            shelf.make("spec", or_get=True)
 
 
 @pytest.mark.parametrize("fault", ["lose_answer", "reset", "cut_body", "truncate"])

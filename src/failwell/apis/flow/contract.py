@@ -7,6 +7,8 @@ nothing.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from failwell.apis.flow.dialects import FlowDialect, FlowGraphQL, FlowProblem
@@ -168,8 +170,17 @@ CODES = (
 
 _KINDS: dict[str, Kind] = {entry.code: kind_of(entry.status) for entry in reversed(CODES)}
 
+_SESSION = re.compile(r"[^?#]*/(?:login|logout)/?(?:[?#].*)?")
+
+
+def _is_session(method: str, url: str) -> bool:
+    """Whether it only begins or ends a session."""
+    return method == "POST" and _SESSION.fullmatch(url) is not None
+
+
 FLOW = Contract(
     name="flow",
+    title="Flow",
     dialect=FlowDialect(kinds=_KINDS),
     codes=CODES,
     idempotency=Idempotency.flow("ALREADY_EXISTS", missing=("VALIDATION_ERROR", 400)),
@@ -177,6 +188,7 @@ FLOW = Contract(
     exceptions=BY_KIND,
     deadline_error=FlowDeadlineExceededError,
     circuit_error=FlowCircuitOpenError,
+    repeatable=_is_session,
     renew_on=frozenset({"TOKEN_EXPIRED"}),
 )
 """Flow's REST API. A key is optional; one that was used is answered with 409 and the first answer

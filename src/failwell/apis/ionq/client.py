@@ -15,12 +15,14 @@ from typing import Any, Self
 import httpx2
 import msgspec
 
+from failwell.apis import reach
 from failwell.apis.ionq import connection
 from failwell.apis.ionq.contract import IONQ, RETRY
 from failwell.apis.ionq.extensions import ClientExtension
 from failwell.apis.ionq.search import searched
 from failwell.apis.operation import Operation, T, arun, run
 from failwell.clients.httpx2 import AsyncClient, Client
+from failwell.clients.runs import book_of
 from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.settle import Settled
@@ -34,9 +36,10 @@ class IonQClient:
     """IonQ's API, for `create_job` and the other endpoints, in sync and in async code.
 
     What may pass is tried again twice (`max_retries`); a job whose answer is lost is looked up by a
-    tag in its metadata, and never sent twice. The key comes from `api_key` or the variable
-    `IONQ_API_KEY`. `timeout` is httpx2's, or seconds. Other arguments are those of
-    `failwell.Client`. Close it, or use it as a context manager, sync or async.
+    tag in its metadata, and never sent twice. In a `run`, sync and async jobs count together. The
+    key comes from `api_key` or the variable `IONQ_API_KEY`. `timeout` is httpx2's, or seconds.
+    Other arguments are those of `failwell.Client`. Close it, or use it as a context manager, sync
+    or async.
 
     Raises `IonQError` (and failwell's class of that kind) for whatever fails at IonQ;
     `InvalidRequestError`, a `ValueError`, for what is refused before it is sent. Warns
@@ -55,19 +58,30 @@ class IonQClient:
         policy: Policy = _DEFAULT,
         **arguments: Any,
     ) -> None:
-        self.extension = added = extension or _NONE
+        self.extension = added = reach.instance(
+            _NONE if extension is None else extension,
+            ClientExtension,
+            "a ClientExtension(...)",
+            "extension",
+        )
         headers = httpx2.Headers(added.default_headers)
         headers.update(arguments.get("headers"))
-        tokens = (additional_user_agent, added.user_agent_token)
+        own = reach.text(additional_user_agent, "additional_user_agent")
+        tokens = (own, added.user_agent_token)
         headers.update(connection.headers(api_key, *tokens))
-        connection.warn_of_cleartext(base_url, level=2)
+        address = reach.address(base_url)
+        connection.warn_of_cleartext(address, level=2)
+        patience = added.timeout if timeout is None else timeout
+        ruled = reach.policy(policy)
+        if arguments.get("run") is not None:
+            arguments["run"] = book_of(arguments["run"])
         self._arguments: dict[str, Any] = {
             **arguments,
-            "base_url": base_url,
-            "timeout": timeout or added.timeout or connection.TIMEOUT,
+            "base_url": address,
+            "timeout": connection.TIMEOUT if patience is None else reach.timeout(patience),
             "headers": headers,
             "contract": _contract(added),
-            "policy": _policy(policy, added.max_retries if max_retries is None else max_retries),
+            "policy": _policy(ruled, added.max_retries if max_retries is None else max_retries),
         }
         self.client = Client(**self._arguments, **added.sync_arguments(arguments))
 

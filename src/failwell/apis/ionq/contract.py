@@ -102,6 +102,7 @@ RETRY = Retry(max_retries=2, base=1.0, cap=60.0, jitter="equal", fast_base=1.0, 
 
 IONQ = Contract(
     name="ionq",
+    title="IonQ",
     dialect=Envelope(),
     codes=CODES,
     idempotency=Idempotency(header=None, keys="ignored"),

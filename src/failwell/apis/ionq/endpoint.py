@@ -17,6 +17,7 @@ from failwell.apis.answers import read
 from failwell.apis.ionq.client import IonQClient
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.operation import Ask, Operation
+from failwell.apis.reach import instance
 from failwell.errors import InvalidRequestError
 from failwell.model import Headers
 
@@ -69,7 +70,7 @@ class Endpoint(Generic[P, T]):
 
     def sync_detailed(self, *args: P.args, **kwargs: P.kwargs) -> Response[T]:
         """The whole answer."""
-        call = self._ready(*args, **kwargs)
+        call = self._called(*args, **kwargs)
         return call.client.perform(_made(call))
 
     async def asyncio(self, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -78,8 +79,13 @@ class Endpoint(Generic[P, T]):
 
     async def asyncio_detailed(self, *args: P.args, **kwargs: P.kwargs) -> Response[T]:
         """The whole answer."""
-        call = self._ready(*args, **kwargs)
+        call = self._called(*args, **kwargs)
         return await call.client.aperform(_made(call))
+
+    def _called(self, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        call = self._ready(*args, **kwargs)
+        instance(call.client, IonQClient, "an IonQClient of failwell's", "client")
+        return call
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.__name__}>"

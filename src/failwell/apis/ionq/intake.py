@@ -11,7 +11,8 @@ from failwell.apis.ionq.access import Key
 from failwell.apis.ionq.backends import Backend
 from failwell.apis.ionq.circuits import Circuit
 from failwell.apis.ionq.database import Database
-from failwell.apis.ionq.jobs import SPLIT, Jobs
+from failwell.apis.ionq.job_row import SPLIT
+from failwell.apis.ionq.jobs import Jobs
 from failwell.apis.ionq.preflight import JobFailure
 from failwell.apis.ionq.sessions import Row as Session
 from failwell.apis.ionq.sessions import Sessions

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from failwell.apis.ionq.database import iso
-from failwell.apis.ionq.jobs import Row
+from failwell.apis.ionq.job_row import Row
 
 
 def job_json(job: Row, children: list[str] | None) -> dict[str, Any]:

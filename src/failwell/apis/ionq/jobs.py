@@ -4,77 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from failwell.apis.ionq.circuits import Circuit
 from failwell.apis.ionq.database import Database
+from failwell.apis.ionq.job_row import SPLIT, Filter, Row, Status
 from failwell.apis.ionq.preflight import JobFailure
-from failwell.apis.ionq.prices import Work
-
-Status = Literal["submitted", "ready", "started", "completed", "failed", "canceled"]
-
-FINAL = ("completed", "failed", "canceled")
-SPLIT = "ionq.multi-circuit.v1"
-"""The type of a job that is split into one for each of its circuits, and is not run itself."""
 
 _OPEN = "status IN ('submitted', 'ready', 'started')"
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A job; `flaw` is what it will fail of when its turn comes."""
-
-    number: int
-    id: str
-    parent: str | None
-    session: str | None
-    submitter: str
-    project: str
-    type: str
-    backend: str
-    name: str | None
-    metadata: str | None
-    settings: str
-    noise: str | None
-    shots: int
-    dry_run: int
-    status: Status
-    submitted: float
-    started: float | None
-    completed: float | None
-    failure: str | None
-    flaw: str | None
-    qubits: int
-    circuits: int
-    one_qubit: int
-    two_qubit: int
-    price: float | None
-    deleted: float | None
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing will become of it any more."""
-        return self.status in FINAL
-
-    @property
-    def work(self) -> Work:
-        """How much it is."""
-        return Work(one_qubit=self.one_qubit, two_qubit=self.two_qubit, shots=self.shots)
-
-
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which jobs a list shows; `below` is the number from which it goes down."""
-
-    project: str
-    ids: Sequence[str] = ()
-    parent: str | None = None
-    status: str | None = None
-    targets: Sequence[str] = ()
-    session: str | None = None
-    submitter: str | None = None
-    below: int | None = None
 
 
 class Jobs:
@@ -99,7 +38,7 @@ class Jobs:
 
     def page(self, wanted: Filter, limit: int) -> tuple[list[Row], str | None]:
         """Jobs, the newest first, and the id of the next one where there are more."""
-        conditions, values = _conditions(wanted)
+        conditions, values = wanted.conditions()
         order = f"{' AND '.join(conditions)} ORDER BY number DESC LIMIT {limit + 1}"
         found = self._where(order, *values)
         return found[:limit], found[limit].id if len(found) > limit else None
@@ -150,8 +89,6 @@ class Jobs:
         row = self._database.one("SELECT result FROM work WHERE job = ?", job.number)
         return row[0] if row else None
 
-    # --- What becomes of a job ---------------------------------------------------------------
-
     def next(self) -> Row | None:
         """The oldest job that waits for its turn."""
         found = self._where(
@@ -159,13 +96,13 @@ class Jobs:
         )
         return found[0] if found else None
 
-    def is_ready(self, job: Row) -> None:
-        """Nothing is wrong with it: it waits for the machine."""
+    def make_ready(self, job: Row) -> None:
+        """Let it wait for the machine: nothing is wrong with it."""
         sql = "UPDATE jobs SET status = 'ready' WHERE number = ? AND status = 'submitted'"
         self._database.execute(sql, job.number)
 
-    def is_started(self, job: Row) -> bool:
-        """Its turn has come; False where it was called off in time."""
+    def start(self, job: Row) -> bool:
+        """Begin it, for its turn has come; False where it was called off in time."""
         sql = "UPDATE jobs SET status = 'started', started = ? WHERE number = ? AND " + _OPEN
         touched = self._database.execute(sql, time.time(), job.number)
         if job.parent is not None:
@@ -176,20 +113,20 @@ class Jobs:
         return touched > 0
 
     def put_back(self) -> None:
-        """What was under way when the machine ended waits for its turn again."""
+        """Let what was under way when the machine ended wait for its turn again."""
         sql = "UPDATE jobs SET status = 'ready' WHERE status = 'started' AND type != ?"
         self._database.execute(sql, SPLIT)
 
-    def is_completed(self, job: Row, result: bytes | None) -> None:
-        """It is done; a dry run has no result."""
+    def complete(self, job: Row, result: bytes | None) -> None:
+        """End it well; a dry run has no result."""
         with self._database.transaction():
             if self._end(job, "completed", None) and result is not None:
                 sql = "UPDATE work SET result = ? WHERE job = ?"
                 self._database.execute(sql, result, job.number)
         self._settle(job.parent)
 
-    def has_failed(self, job: Row, failure: JobFailure) -> None:
-        """It is over, and this is why."""
+    def fail(self, job: Row, failure: JobFailure) -> None:
+        """End it, and say why."""
         self._end(job, "failed", msgspec.json.encode(failure).decode())
         self._settle(job.parent)
 
@@ -228,27 +165,3 @@ class Jobs:
 
     def _where(self, condition: str, *values: Any) -> list[Row]:
         return self._database.rows(Row, f"SELECT * FROM jobs WHERE {condition}", *values)
-
-
-def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
-    """The filter in SQL. A list shows parts of jobs only to those who ask for them."""
-    conditions = ["project = ?", "deleted IS NULL"]
-    values: list[Any] = [wanted.project]
-    if wanted.parent is None and not wanted.ids:
-        conditions.append("parent IS NULL")
-    single = {
-        "parent = ?": wanted.parent,
-        "status = ?": wanted.status,
-        "session = ?": wanted.session,
-        "submitter = ?": wanted.submitter,
-        "number <= ?": wanted.below,
-    }
-    for condition, value in single.items():
-        if value is not None:
-            conditions.append(condition)
-            values.append(value)
-    for column, several in (("id", wanted.ids), ("backend", wanted.targets)):
-        if several:
-            conditions.append(f"{column} IN ({', '.join('?' * len(several))})")
-            values.extend(several)
-    return conditions, values

@@ -12,6 +12,7 @@ from failwell.apis.ionq.client import IonQClient
 from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.job_errors import JobFailedError, JobTimeoutError
 from failwell.apis.ionq.records import JobRecord
+from failwell.apis.reach import seconds
 from failwell.clients.waiting import wait
 from failwell.job import Job
 from failwell.settings import Policy
@@ -90,7 +91,7 @@ def _job(poll_interval: float, raise_on_failure: bool) -> Job:
         succeeded=(JOB.succeeded | JOB.failed | JOB.cancelled) - failed,
         failed=failed,
         cancelled=frozenset[str](),
-        first=poll_interval,
+        first=seconds(poll_interval, "poll_interval"),
     )
 
 

@@ -12,7 +12,8 @@ import msgspec
 
 from failwell.apis.ionq.backends import NOISE
 from failwell.apis.ionq.circuits import Circuit
-from failwell.apis.ionq.jobs import Jobs, Row
+from failwell.apis.ionq.job_row import Row
+from failwell.apis.ionq.jobs import Jobs
 from failwell.apis.ionq.preflight import JobFailure, check_credit
 from failwell.apis.ionq.simulator import Result, Simulator, SimulatorUnavailableError, Task
 from failwell.apis.ionq.submissions import NoiseModel
@@ -83,17 +84,17 @@ class Queue:
     async def _run(self, job: Row) -> None:
         flaw = self._flaw(job)
         if flaw is not None:
-            self._jobs.has_failed(job, flaw)
+            self._jobs.fail(job, flaw)
             return
-        self._jobs.is_ready(job)
+        self._jobs.make_ready(job)
         await asyncio.sleep(self._rest)
         if not self._simulator.running:
             raise SimulatorUnavailableError("the simulator is stopped")
-        if not self._jobs.is_started(job):
+        if not self._jobs.start(job):
             return
         circuit = self._jobs.circuit(job)
         if job.dry_run or circuit is None:
-            self._jobs.is_completed(job, None)
+            self._jobs.complete(job, None)
             return
         self._keep(job, await self._simulated(job, circuit))
 
@@ -109,9 +110,9 @@ class Queue:
 
     def _keep(self, job: Row, result: Result) -> None:
         if result.code is not None:
-            self._jobs.has_failed(job, JobFailure(result.code, result.message))
+            self._jobs.fail(job, JobFailure(result.code, result.message))
         else:
-            self._jobs.is_completed(job, msgspec.json.encode(result.probabilities))
+            self._jobs.complete(job, msgspec.json.encode(result.probabilities))
 
     async def _simulated(self, job: Row, circuit: Circuit) -> Result:
         """What the simulator says; a job that kills it again and again is given up."""

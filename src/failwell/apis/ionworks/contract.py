@@ -133,6 +133,7 @@ CODES = (
 
 IONWORKS = Contract(
     name="ionworks",
+    title="Ionworks",
     dialect=Flat(code="error_code", message="message", details="detail"),
     codes=CODES,
     idempotency=Idempotency(header=None, keys="ignored"),

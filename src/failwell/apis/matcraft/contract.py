@@ -148,6 +148,7 @@ RETRY = Retry(max_retries=5, base=1.0, cap=60.0, jitter=None)
 
 MATCRAFT = Contract(
     name="matcraft",
+    title="MatCraft",
     dialect=Nested(
         envelope="error",
         code="code",

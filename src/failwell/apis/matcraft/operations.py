@@ -11,7 +11,6 @@ from failwell.apis.matcraft.documents import Body
 from failwell.apis.matcraft.exceptions import (
     MatCraftJobFailedError,
     MatCraftJobTimeoutError,
-    NotFoundError,
 )
 from failwell.apis.matcraft.records import (
     CampaignRecord,
@@ -23,10 +22,9 @@ from failwell.apis.matcraft.records import (
     Results,
     Template,
 )
-from failwell.apis.operation import Ask, Operation
+from failwell.apis.operation import Ask, Operation, deleted
 from failwell.errors import InvalidRequestError
 from failwell.job import Job
-from failwell.model import Outcome
 from failwell.settings import Options
 
 T = TypeVar("T")
@@ -80,7 +78,7 @@ def stop_campaign(campaign: str) -> Operation[CampaignRecord]:
 
 def delete_campaign(campaign: str) -> Operation[None]:
     """Nothing; the campaign is gone."""
-    return _delete(f"campaigns/{id_of(campaign)}")
+    return deleted(f"campaigns/{id_of(campaign)}")
 
 
 def get_results(campaign: str) -> Operation[Results]:
@@ -129,7 +127,7 @@ def download_dataset(dataset: str) -> Operation[bytes]:
 
 def delete_dataset(dataset: str) -> Operation[None]:
     """Nothing; the dataset is gone."""
-    return _delete(f"datasets/{id_of(dataset)}")
+    return deleted(f"datasets/{id_of(dataset)}")
 
 
 def get_template(template: str) -> Operation[Template]:
@@ -160,15 +158,6 @@ def id_of(identifier: str) -> str:
 
 def _post(path: str, body: Body) -> Ask:
     return Ask("POST", path, content=body.content, headers={"Content-Type": body.media_type})
-
-
-def _delete(path: str) -> Operation[None]:
-    try:
-        yield from Ask("DELETE", path)
-    except NotFoundError as error:
-        # It was deleted by this very call, whose first answer was lost.
-        if error.outcome is not Outcome.APPLIED:
-            raise
 
 
 def _get(path: str, cls: type[T]) -> Operation[T]:

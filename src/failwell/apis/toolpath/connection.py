@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from failwell.apis import keys
+from failwell.apis import keys, reach
 from failwell.settings import Policy
 
 BASE_URL = "https://app.toolpath.com/api/public/v0"
@@ -15,10 +15,12 @@ USUAL = Policy()
 
 
 def arguments(api_key: str | None, base_url: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a client over HTTP. Raises `InvalidRequestError` without a usable key."""
+    """The arguments of a client over HTTP. Raises `InvalidRequestError` without a usable key,
+    and for an address or a time-out that cannot be."""
     key = keys.api_key(api_key, (KEY_VARIABLE,), _ADVICE)
     headers = {**given.pop("headers", {}), "Authorization": f"Bearer {key}"}
-    return {"timeout": 30.0, **given, "base_url": base_url, "headers": headers}
+    patience = reach.timeout(given.pop("timeout", 30.0))
+    return {**given, "timeout": patience, "base_url": reach.address(base_url), "headers": headers}
 
 
 def patience(policy: Policy) -> float:

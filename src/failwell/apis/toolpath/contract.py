@@ -90,6 +90,7 @@ CODES = (
 
 TOOLPATH = Contract(
     name="toolpath",
+    title="Toolpath",
     dialect=Nested(envelope="error", code="code", message="message", request_id="requestId"),
     codes=CODES,
     idempotency=Idempotency(

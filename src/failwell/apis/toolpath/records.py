@@ -103,7 +103,7 @@ class Records(SQLiteFile):
         """The part with this number. Raises `LookupError`."""
         return _row(self._reader, PartRow, "parts", number)
 
-    def part_is(self, number: int, value: StepPart | Failure) -> None:
+    def keep_part(self, number: int, value: StepPart | Failure) -> None:
         """The Engine has measured the part, or says why it could not."""
         code, reason = _why(value)
         self._open.execute(
@@ -139,7 +139,7 @@ class Records(SQLiteFile):
         ).fetchone()
         return None if row[0] is None else f"prog{row[0]:04d}"
 
-    def program_is(self, number: int, value: Program | Failure) -> None:
+    def keep_program(self, number: int, value: Program | Failure) -> None:
         """The Engine has planned the program, or says why it could not."""
         code, reason = _why(value)
         self._open.execute(
@@ -155,7 +155,7 @@ class Records(SQLiteFile):
         ).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Estimate)
 
-    def estimate_is(self, program: int, estimate: Estimate) -> None:
+    def keep_estimate(self, program: int, estimate: Estimate) -> None:
         """The Engine has estimated the program."""
         self._open.execute(
             "INSERT OR REPLACE INTO estimates VALUES (?, ?, ?)",

@@ -123,11 +123,11 @@ class Workshop:
     def _write_down(self, number: int, outcome: Outcome) -> None:
         value = outcome.value
         if outcome.id.startswith("part") and isinstance(value, (StepPart, Failure)):
-            self.records.part_is(number, value)
+            self.records.keep_part(number, value)
         elif outcome.id.startswith("prog") and isinstance(value, (Program, Failure)):
-            self.records.program_is(number, value)
+            self.records.keep_program(number, value)
         elif isinstance(value, Estimate):
-            self.records.estimate_is(number, value)
+            self.records.keep_estimate(number, value)
 
 
 def _program_task(program: ProgramRow, part: PartRow) -> ProgramTask:

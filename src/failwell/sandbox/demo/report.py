@@ -7,17 +7,16 @@ from typing import Literal
 
 import msgspec
 
+from failwell.apis.flow.contract import FLOW
+from failwell.apis.ionq.contract import IONQ
+from failwell.apis.ionworks.contract import IONWORKS
+from failwell.apis.matcraft.contract import MATCRAFT
+from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.sandbox.demo.story import Call, Item, Outage
 
 Weather = Literal["none", "default", "heavy"]
 
-NAMES = {
-    "toolpath": "Toolpath",
-    "ionq": "IonQ",
-    "flow": "Flow",
-    "ionworks": "Ionworks",
-    "matcraft": "MatCraft",
-}
+NAMES = {api.name: api.title for api in (TOOLPATH, IONQ, FLOW, IONWORKS, MATCRAFT)}
 """The systems, in the order in which they are shown."""
 
 

@@ -109,5 +109,5 @@ async def _ready(process: Process) -> str:
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
     if not line.startswith(f"ready http://{HOST}"):
-        raise RuntimeError(f"the sandbox did not start: {line!r}")
+        raise ChildProcessError(f"the sandbox did not start: {line!r}")
     return line.removeprefix("ready ")

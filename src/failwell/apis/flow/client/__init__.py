@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from failwell.apis import reach
 from failwell.apis.flow.client import queries
 from failwell.apis.flow.client.accounts import Accounts, AsyncAccounts
 from failwell.apis.flow.client.auth import AsyncFlowAuth, FlowAuth
@@ -34,7 +35,8 @@ _DEFAULT = Policy()
 
 
 def _ready(base_url: str | None, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"timeout": 60.0, **arguments, "base_url": address_of(base_url, os.environ)}
+    patience = reach.timeout(arguments.pop("timeout", 60.0))
+    return {**arguments, "timeout": patience, "base_url": address_of(base_url, os.environ)}
 
 
 class Client(Accounts, Samples, Projects, Files, Pipelines, Connected):

@@ -16,9 +16,8 @@ from failwell.apis.flow.client.facts import (
     SampleFacts,
 )
 from failwell.apis.flow.client.reading import Link, id_of, read, read_all
-from failwell.apis.operation import Ask, Operation
-from failwell.errors import InvalidRequestError, NotFoundError
-from failwell.model import Outcome
+from failwell.apis.operation import Ask, Operation, deleted
+from failwell.errors import InvalidRequestError
 from failwell.settings import Options
 
 T = TypeVar("T")
@@ -56,7 +55,7 @@ def edit_sample(kind: type[S], sample: object, changes: Mapping[str, Any]) -> Op
 
 def delete_sample(sample: object) -> Operation[None]:
     """The sample and its files are gone."""
-    yield from _deleted(f"samples/{id_of(sample)}")
+    yield from deleted(f"samples/{id_of(sample)}")
 
 
 def share(what: str, thing: object, users: Sequence[object], level: Permission) -> Operation[None]:
@@ -88,7 +87,7 @@ def create_project(kind: type[P], body: Mapping[str, Any], key: str | None) -> O
 
 def delete_project(project: object) -> Operation[None]:
     """The project is gone; its samples stay."""
-    yield from _deleted(f"projects/{id_of(project)}")
+    yield from deleted(f"projects/{id_of(project)}")
 
 
 def project_samples(kind: type[S], project: object) -> Operation[list[S]]:
@@ -149,15 +148,6 @@ def import_samples(imports: Sequence[Mapping[str, Any]], key: str | None) -> Ope
     body = {"imports": [dict(one) for one in imports]}
     response, _ = yield from Ask("POST", "v2/sample-imports", json=body, options=_keyed(key))
     return read(response, Import)
-
-
-def _deleted(path: str) -> Operation[None]:
-    """It is gone, by this request or by the one before, whose answer was lost."""
-    try:
-        yield from Ask("DELETE", path)
-    except NotFoundError as error:
-        if error.outcome is not Outcome.APPLIED:
-            raise
 
 
 def _pages(kind: type[T], path: str, member: str, asked: Mapping[str, Any]) -> Operation[list[T]]:

@@ -16,7 +16,8 @@ from failwell.apis.operation import Ask, Operation
 from failwell.clients.waiting.look import reply
 from failwell.contract import Contract
 from failwell.errors import FailwellError, InvalidRequestError
-from failwell.model import Failure, Outcome, Request
+from failwell.later import KeptFailure
+from failwell.model import Attempt, Failure, Outcome, Request, Response
 from failwell.policy import kept
 
 _STRINGS = re.compile(r'"""(?:\\"""|[^"]|"(?!""))*"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
@@ -63,41 +64,37 @@ def graphql(
 
 def error_in(response: httpx2.Response, contract: Contract) -> FailwellError | None:
     """The exception of the first of the answer's errors; None where it has none."""
-    answer = reply(response)
+    asked = response.request
+    request = Request(method=asked.method, url=asked.url, headers=asked.headers, body=asked.content)
+    attempts = response.extensions.get("failwell_attempts", ())
+    return error_of(request, reply(response), contract, attempts)
+
+
+def error_of(
+    request: Request, answer: Response, contract: Contract, attempts: tuple[Attempt, ...]
+) -> FailwellError | None:
+    """The same, of an answer that any library has read, after those attempts that failed."""
     own = contract.dialect.parse(answer)
     if own is None:
         return None
-    asked = response.request
-    request = Request(method=asked.method, url=asked.url, headers=asked.headers, body=asked.content)
     entry = next((one for one in contract.codes if one.code == own.code), None)
-    words = kept.words(contract, request, answer, own)
-    failure = Failure(
+    failure = KeptFailure(
         kind=own.kind,
-        message=words,
         status=own.status,
-        code=words,
-        details_json=words,
-        issues=words,
-        request_id=words,
         retry_after=own.retry_after,
-        timestamp=words,
-        outcome=_proof(response, contract, own),
-        api=contract.name,
-        method=asked.method,
-        url=words,
-        body=words,
-        advice=entry.advice if entry else None,
+        outcome=_proof(answer, contract, own),
         transient=entry.transient if entry else None,
+        source=kept.words(contract, request, answer, own, entry),
     )
-    return contract.error(failure, response.extensions.get("failwell_attempts", ()))
+    return contract.error(failure, attempts)
 
 
-def _proof(response: httpx2.Response, contract: Contract, own: Failure) -> Outcome | None:
+def _proof(answer: Response, contract: Contract, own: Failure) -> Outcome | None:
     """What the errors prove about a mutation. One that never began did nothing; of one that did,
     each root field stands for itself, and only a refusal of the only one proves that."""
     if "POST" in contract.safe:
         return None
-    body: dict[str, Any] = msgspec.json.decode(response.content)
+    body: dict[str, Any] = msgspec.json.decode(answer.body or b"")
     first = cast("dict[str, Any]", body["errors"][0])
     refused = next((one.proves for one in contract.codes if one.code == own.code), None)
     if "path" not in first:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from failwell.apis.keys import sendable
+from failwell.apis import reach
+from failwell.apis.keys import is_given, sendable
 from failwell.errors import InvalidRequestError
 
 BASE_URL = "https://api.flow.bio"
@@ -18,8 +19,11 @@ FILE_VARIABLE = "FLOW_TOKEN_FILE"
 
 
 def address_of(base_url: str | None, environment: Mapping[str, str]) -> str:
-    """The address that is given, or the environment's, or Flow's."""
-    return base_url or environment.get(URL_VARIABLE) or BASE_URL
+    """The address that is given, or the environment's, or Flow's. Raises `InvalidRequestError` for
+    one that cannot be."""
+    if base_url:
+        return reach.address(base_url)
+    return reach.address(environment.get(URL_VARIABLE) or BASE_URL, URL_VARIABLE)
 
 
 def token_of(token: str | None, environment: Mapping[str, str]) -> str | None:
@@ -28,10 +32,11 @@ def token_of(token: str | None, environment: Mapping[str, str]) -> str | None:
     Raises `InvalidRequestError` for a file that cannot be read, or that is empty, and for a token
     that no header can carry.
     """
-    said = token or environment.get(TOKEN_VARIABLE)
-    file = environment.get(FILE_VARIABLE)
+    if is_given(token):
+        return sendable(token, "token", "token=")
+    said, file = environment.get(TOKEN_VARIABLE), environment.get(FILE_VARIABLE)
     if said or not file:
-        return sendable(said, "token") if said else None
+        return sendable(said, "token", TOKEN_VARIABLE) if said else None
     try:
         kept = Path(file).read_text("utf-8").strip()
     except (OSError, ValueError) as error:

@@ -54,7 +54,21 @@ class Executions:
         if known is None:
             raise no_pipeline(name)
         version = known[1]
-        fields = Fields(values)
+        ordered = self._ordered(user, version, Fields(values))
+        with self._database.transaction():
+            row = self._database.add(
+                ExecutionRow,
+                owner=user.number,
+                version=version.number,
+                status="",
+                created=timestamp(),
+                **ordered,
+            )
+            self._hand_over(row.number)
+        return row
+
+    def _ordered(self, user: UserRow, version: Version, fields: Fields) -> dict[str, str]:
+        """What an execution is to do, as the columns of its row."""
         params = fields.object("params")
         data_params, csv_params = fields.object("data_params"), fields.object("csv_params")
         nextflow = fields.text("nextflow_version", most=50) or ""
@@ -65,7 +79,7 @@ class Executions:
         data = self._data(user, data_params)
         if not samples and not data:
             raise invalid(wrong("samples", "Give a sample, or a file in data_params"))
-        columns = {
+        return {
             "params": _json(settings),
             "data_params": _json(data_params),
             "sample_params": _json(csv_params),
@@ -73,17 +87,6 @@ class Executions:
             "data": _json(data),
             "nextflow_version": nextflow,
         }
-        with self._database.transaction():
-            row = self._database.add(
-                ExecutionRow,
-                owner=user.number,
-                version=version.number,
-                status="",
-                created=timestamp(),
-                **columns,
-            )
-            self._hand_over(row.number)
-        return row
 
     def found(self, number: int | None, user: UserRow, level: str = "read") -> ExecutionRow:
         """The execution, for a user who has this level. Raises NOT_FOUND or FORBIDDEN."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from failwell.apis.flow.desk.uploads import Uploads, sum_of
+from failwell.apis.flow.desk.content import sum_of
+from failwell.apis.flow.desk.uploads import Uploads
 from failwell.apis.flow.limits import MIB, Limits
 from failwell.apis.flow.records import Database, DataRow, ExecutionRow, ProcessRow, timestamp
 from failwell.apis.flow.runner.host import command, run
@@ -72,16 +73,7 @@ class Runs:
             params=msgspec.json.decode(row.params),
             memory=self._limits().process_memory_mb * MIB,
         )
-        process = self._database.add(
-            ProcessRow,
-            execution=row.number,
-            name=name,
-            status="RUNNING",
-            started=timestamp(),
-            stdout="",
-            stderr="",
-            command=" ".join(command(Path(f"{name}.json"))[1:]),
-        )
+        process = self._begun(row.number, name)
         ended = await run(job, folder)
         outputs = [] if ended.exit_code else sorted(folder.iterdir())
         sums = [await asyncio.to_thread(sum_of, made) for made in outputs]
@@ -96,6 +88,18 @@ class Runs:
             for made, md5 in zip(outputs, sums, strict=True):
                 self._uploads.add(row.owner, made.name, made, md5, process=process.number)
         return ended
+
+    def _begun(self, execution: int, name: str) -> ProcessRow:
+        return self._database.add(
+            ProcessRow,
+            execution=execution,
+            name=name,
+            status="RUNNING",
+            started=timestamp(),
+            stdout="",
+            stderr="",
+            command=" ".join(command(Path(f"{name}.json"))[1:]),
+        )
 
     def _end(self, number: int, status: str, **columns: Any) -> None:
         finished = timestamp()

@@ -9,49 +9,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from failwell.apis.flow.desk import fastq
 from failwell.apis.flow.desk.catalogue import DATA_TYPES
+from failwell.apis.flow.desk.content import Chunk, Whole, checked, reads, write
 from failwell.apis.flow.limits import Limits
 from failwell.apis.flow.records import Database, DataRow, UserRow, timestamp
-from failwell.apis.flow.refusals import (
-    bad_format,
-    invalid,
-    not_found,
-    too_large,
-    upload_failed,
-    wrong,
-    wrong_offset,
-)
+from failwell.apis.flow.refusals import invalid, not_found, too_large, wrong, wrong_offset
 
-ARCHIVES = ("zip", "tar", "tar.gz")
 _NAME = r"[^\s/\\\x00-\x1f\x7f]{1,200}"
-
-
-class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of a file, at `offset` bytes; `data` is the file's number from its second chunk on.
-
-    `md5` and `file_size` are what the whole file is said to have. `is_reads` asks for FASTQ.
-    """
-
-    filename: str
-    offset: int
-    is_last: bool
-    blob: bytes
-    data: int | None = None
-    md5: str | None = None
-    file_size: int | None = None
-    data_type: str | None = None
-    is_directory: bool = False
-    is_reads: bool = False
 
 
 class Uploads:
@@ -117,7 +87,7 @@ class Uploads:
             raise too_large(most, size)
         if chunk.is_reads:
             start = chunk.blob[:512] if chunk.offset == 0 else b""
-            _fastq(lambda: fastq.check_start(chunk.filename, start))
+            reads(lambda: fastq.check_start(chunk.filename, start))
 
     def _row(self, user: UserRow, chunk: Chunk) -> DataRow:
         if chunk.data is not None:
@@ -138,8 +108,8 @@ class Uploads:
     ) -> DataRow:
         path = self.path(row.number)
         try:
-            await run_in_threadpool(_write, path, chunk.offset, chunk.blob)
-            whole = await run_in_threadpool(_whole, path, chunk) if chunk.is_last else _Whole()
+            await run_in_threadpool(write, path, chunk.offset, chunk.blob)
+            whole = await run_in_threadpool(checked, path, chunk) if chunk.is_last else Whole()
         except Exception:
             if chunk.is_last or chunk.offset == 0:
                 self.discard(row.number)
@@ -186,52 +156,3 @@ def _type_of(filename: str) -> str:
 
 def _md5(blob: bytes) -> str:
     return hashlib.md5(blob, usedforsecurity=False).hexdigest()
-
-
-def _write(path: Path, offset: int, blob: bytes) -> None:
-    """Put a chunk at its place; what an attempt before has left after it is cut off."""
-    with path.open("r+b" if path.exists() else "wb") as file:
-        file.seek(offset)
-        file.write(blob)
-        file.truncate()
-
-
-class _Whole(NamedTuple):
-    """What is known of a file that is whole: its checksum, and how many reads it must hold."""
-
-    md5: str | None = None
-    reads: int = 0
-
-
-def _whole(path: Path, chunk: Chunk) -> _Whole:
-    """Check a file that is whole."""
-    size = path.stat().st_size
-    if chunk.file_size not in (None, size):
-        raise upload_failed("Size mismatch", expected_size=chunk.file_size, received_size=size)
-    found, said = sum_of(path), chunk.md5 or ""
-    if said and said.lower() != found:
-        raise upload_failed("Checksum mismatch", expected_md5=said[:64], received_md5=found)
-    if chunk.is_directory:
-        _check_archive(path, chunk.filename)
-    if not chunk.is_reads:
-        return _Whole(found)
-    return _Whole(found, _fastq(lambda: fastq.count(path, chunk.filename)))
-
-
-def sum_of(path: Path) -> str:
-    """The MD5 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
-def _check_archive(path: Path, filename: str) -> None:
-    if not (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
-        suffix = Path(filename).suffix.lstrip(".")[:20] or "no suffix"
-        raise bad_format(ARCHIVES, suffix, "A directory is uploaded as an archive")
-
-
-def _fastq(look: Callable[[], int | None]) -> int:
-    try:
-        return look() or 0
-    except fastq.NotFastqError as error:
-        raise bad_format(fastq.EXPECTED, error.received, str(error)) from None

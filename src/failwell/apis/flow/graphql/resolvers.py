@@ -9,9 +9,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from failwell.apis.flow.access.guards import caller_of
+from failwell.apis.flow.desk.content import Chunk
 from failwell.apis.flow.desk.desk import Desk
 from failwell.apis.flow.desk.fields import number_of
-from failwell.apis.flow.desk.uploads import Chunk
 from failwell.apis.flow.graphql.objects import Object, Objects, category_objects
 from failwell.apis.flow.records import DataRow, ProjectRow, UserRow
 from failwell.apis.flow.refusals import invalid, not_found, wrong

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from failwell.apis.flow.access.guards import user_of
+from failwell.apis.flow.desk.content import Chunk
 from failwell.apis.flow.desk.desk import Desk
 from failwell.apis.flow.desk.fields import number_of
 from failwell.apis.flow.desk.samples import Draft
-from failwell.apis.flow.desk.uploads import Chunk
 from failwell.apis.flow.records import DataRow, UserRow
 from failwell.apis.flow.refusals import invalid, missing, wrong
 from failwell.apis.flow.rest.bodies import data_json, id_in

@@ -17,7 +17,8 @@ from failwell.apis.ionq.contract import IONQ
 from failwell.apis.ionq.database import Database
 from failwell.apis.ionq.intake import Intake
 from failwell.apis.ionq.job_json import job_json
-from failwell.apis.ionq.jobs import SPLIT, Filter, Jobs, Row
+from failwell.apis.ionq.job_row import SPLIT, Filter, Row
+from failwell.apis.ionq.jobs import Jobs
 from failwell.apis.ionq.openapi import Handler
 from failwell.apis.ionq.queue import Queue
 from failwell.apis.ionq.refusals import bad_request, conflict, decoded, not_found

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from failwell.apis.ionq import prices
-from failwell.apis.ionq.access import key_of
+from failwell.apis.ionq.access import Key, key_of
 from failwell.apis.ionq.backends import BACKENDS, Backend
 from failwell.apis.ionq.database import iso
 from failwell.apis.ionq.openapi import Handler
@@ -78,7 +78,21 @@ async def _estimate(request: Request) -> Response:
         shots=asked.shots,
         mitigated=asked.error_mitigation,
     )
-    context = {
+    return JSONResponse(
+        {
+            "estimate_context": _context(key, asked),
+            "estimated_at": iso(time.time()),
+            "estimated_unit": prices.UNIT,
+            "rate_card": {"id": prices.RATE_CARD, "rates": [prices.rate_json(backend)]},
+            "estimated_total_cost": prices.dollars(work, backend) or 0.0,
+            "estimated_execution_time": prices.machine_us(work) // 1000,
+            "current_predicted_queue_time": 0,
+        }
+    )
+
+
+def _context(key: Key, asked: EstimateOf) -> dict[str, object]:
+    return {
         "backend": asked.backend,
         "type": asked.type,
         "qubits": asked.qubits,
@@ -89,17 +103,6 @@ async def _estimate(request: Request) -> Response:
         "organization": key.organization,
         "project": key.project,
     }
-    return JSONResponse(
-        {
-            "estimate_context": context,
-            "estimated_at": iso(time.time()),
-            "estimated_unit": prices.UNIT,
-            "rate_card": {"id": prices.RATE_CARD, "rates": [prices.rate_json(backend)]},
-            "estimated_total_cost": prices.dollars(work, backend) or 0.0,
-            "estimated_execution_time": prices.machine_us(work) // 1000,
-            "current_predicted_queue_time": 0,
-        }
-    )
 
 
 def _backend(request: Request) -> Backend:

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from failwell.apis.ionq import prices
 from failwell.apis.ionq.access import key_of
 from failwell.apis.ionq.contract import IONQ
-from failwell.apis.ionq.jobs import Jobs, Row
+from failwell.apis.ionq.job_row import Row
+from failwell.apis.ionq.jobs import Jobs
 from failwell.apis.ionq.openapi import Handler
 from failwell.apis.ionq.refusals import bad_request
 from failwell.apis.ionq.routes.queries import UsageOf, read

@@ -58,14 +58,14 @@ def matrix(operation: Operation, gateset: str) -> Matrix:
         case "rx" | "ry" | "rz" | "xx" | "yy":
             return _rotation(name[1:] if name[0] == "r" else name, numbers[0])
         case "zz":
-            return _rotation(name, numbers[0] * (1.0 if gateset == "qis" else _TURN))
+            return _rotation(name, numbers[0] if gateset == "qis" else _radians(numbers[0]))
         case "gpi":
             return _equator(numbers[0])
         case "gpi2":
             return (PAULI["I"] - 1j * _equator(numbers[0])) / math.sqrt(2)
         case "ms":
             axes = _tensor(_equator(numbers[0]), _equator(numbers[1]))
-            return _turned(axes, numbers[2] * _TURN)
+            return _turned(axes, _radians(numbers[2]))
         case _:
             return _FIXED[name]
 
@@ -89,7 +89,12 @@ def _turned(axis: Matrix, angle: float) -> Matrix:
     return math.cos(angle / 2) * identity - 1j * math.sin(angle / 2) * axis
 
 
+def _radians(turns: float) -> float:
+    """The angle, without whole double turns, which bring any spin back: it is finite."""
+    return math.fmod(turns, 2.0) * _TURN
+
+
 def _equator(turns: float) -> Matrix:
     """The half turn about an axis in the equator of the Bloch sphere."""
-    e = cmath.exp(1j * _TURN * turns)
+    e = cmath.exp(1j * _radians(turns))
     return np.array([[0, 1 / e], [e, 0]])

@@ -112,13 +112,21 @@ class Cell:
             if stop(np.asarray(state)) >= 0:
                 return self._ended_at_once(what, name, state)
         longest = LONGEST_STEP if step.duration is None else float(step.duration)
+        solved = self._solved(current, stops, state, longest)
+        if solved.status < 0:
+            raise SimulationError(f"{what}: the solver diverged: {solved.message}")
+        stopped_by = self._checked(what, step, solved.t_events, stops, longest)
+        return _sampled(what, solved, float(protocol.resolution), stopped_by)
+
+    def _solved(self, current: Law, stops: dict[str, Law], state: Array, longest: float) -> Any:
+        """The cell under this current, from `state` to the first stop or for `longest` seconds."""
 
         def slope(_: float, now: Array) -> Array:
             amps = current(now)
             pairs = (amps - now[1:] / self._ohms) / self._farads
             return np.concatenate(([-amps / (3600.0 * self._circuit.capacity)], pairs))
 
-        solved = solve_ivp(
+        return solve_ivp(
             slope,
             (0.0, longest),
             state,
@@ -128,10 +136,6 @@ class Cell:
             rtol=1e-8,
             atol=1e-10,
         )
-        if solved.status < 0:
-            raise SimulationError(f"{what}: the solver diverged: {solved.message}")
-        stopped_by = self._checked(what, step, solved.t_events, stops, longest)
-        return _sampled(what, solved, float(protocol.resolution), stopped_by)
 
     def _stops(self, step: Step, current: Law, protocol: Protocol) -> dict[str, Law]:
         """What ends the step, each as a quantity that becomes positive."""

@@ -183,17 +183,20 @@ def _step(path: str, step: Any) -> Step:
         raise ProtocolError(where, "never ends: give it a duration or ends")
     if direction == "Rest":
         return Step(direction="Rest", duration=duration, ends=ends)
-    said = own.get("mode")
-    mode = _MODES.get(said.lower()) if isinstance(said, str) else None
-    if mode is None:
-        raise ProtocolError(f"{where}.mode", f"is one of {', '.join(_MODES.values())}")
     return Step(
         direction=cast("Direction", direction),
-        mode=mode,
+        mode=_mode(f"{where}.mode", own.get("mode")),
         value=_number(f"{where}.value", own),
         duration=duration,
         ends=ends,
     )
+
+
+def _mode(path: str, said: Any) -> Mode:
+    mode = _MODES.get(said.lower()) if isinstance(said, str) else None
+    if mode is None:
+        raise ProtocolError(path, f"is one of {', '.join(_MODES.values())}")
+    return mode
 
 
 def _listed(where: str, fields: dict[str, Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from starlette.requests import Request
@@ -235,7 +235,8 @@ _WORDS: dict[type, str] = {dict: "an object", str: "a string"}
 def _named(elements: dict[str, dict[str, Any]]) -> Iterator[str]:
     """The ids of the measurements whose data the elements use."""
     for element in elements.values():
-        objectives: dict[str, Any] = element.get("objectives", {})
+        given: Any = element.get("objectives")
+        objectives = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
         for objective in objectives.values():
             match objective:
                 case {"data": str(data)}:

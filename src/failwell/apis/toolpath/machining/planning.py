@@ -41,7 +41,7 @@ def plan(part: StepPart, units_hint: Units = "mm") -> Program:
     size_x, size_y, size_z = (side + 2 * ALLOWANCE_MM for side in part.box.size)
     stock = (size_x, size_y, size_z)
     _check_envelope(stock)
-    return Program(stock=stock, part_volume=part.volume, set_ups=_set_ups(part, stock))
+    return Program(stock=stock, set_ups=_set_ups(part, stock))
 
 
 def _check_solid(part: StepPart) -> None:

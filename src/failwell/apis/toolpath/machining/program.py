@@ -63,10 +63,9 @@ class SetUp(msgspec.Struct, frozen=True):
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="program"):
-    """How a part is machined from rectangular stock; sizes in mm, volumes in mm³."""
+    """How a part is machined from rectangular stock; sizes in mm."""
 
     stock: Vector
-    part_volume: float
     set_ups: tuple[SetUp, ...]
 
     @property

@@ -1,0 +1,56 @@
+"""How a verb ends: its exit status, and one line on standard error where something went wrong."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+from failwell.actions import StoreError
+from failwell.cli import render
+from failwell.errors import FailwellError
+
+P = ParamSpec("P")
+
+FAILED = 1
+MISTAKEN = 2
+"""The exit status where what was asked for failed, and where it cannot be meant."""
+
+
+class AbsentError(Exception):
+    """What was asked for is not there."""
+
+
+def in_one_line(verb: Callable[P, int | None]) -> Callable[P, int | None]:
+    """The verb; what it raises of what can be expected is told in one line, without a traceback.
+
+    The status is 2 for a `ValueError`: arguments or input that cannot be meant. It is 1 for all
+    else that stands in the way. A library that is missing is told by `failwell.cli.main`.
+    """
+
+    @functools.wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> int | None:
+        try:
+            status = verb(*args, **kwargs)
+            sys.stdout.flush()  # here a reader that went away can still be told apart
+        except BrokenPipeError:
+            _write_no_more()
+            return FAILED
+        except ValueError as error:
+            render.trouble(error)
+            return MISTAKEN
+        except (AbsentError, FailwellError, OSError, StoreError) as error:
+            render.trouble(error)
+            return FAILED
+        return status
+
+    return run
+
+
+def _write_no_more() -> None:
+    """Nobody reads on: what is still to be flushed at the exit goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
