@@ -48,10 +48,10 @@ if _typing.TYPE_CHECKING:
         upload,
     )
     from failwell.clients.creating import Got, create_or_get
+    from failwell.clients.ending import end_run
     from failwell.clients.given import options
     from failwell.clients.httpx2 import AsyncClient
     from failwell.clients.renewal import TokenAuth
-    from failwell.clients.runs import end_run
     from failwell.clients.waiting import Pending, as_completed, wait
     from failwell.contract import Existing, LookUp
     from failwell.errors import JobError, JobFailedError, JobTimeoutError, RollbackError
@@ -154,7 +154,7 @@ _LATER = {
     "failwell.clients.renewal": ("TokenAuth",),
     "failwell.clients.creating": ("Got", "create_or_get"),
     "failwell.clients.given": ("options",),
-    "failwell.clients.runs": ("end_run",),
+    "failwell.clients.ending": ("end_run",),
     "failwell.clients.waiting": ("Pending", "as_completed", "wait"),
     "failwell.contract": ("Existing", "LookUp"),
     "failwell.errors": ("JobError", "JobFailedError", "JobTimeoutError", "RollbackError"),

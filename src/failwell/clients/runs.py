@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from failwell import redaction
 from failwell.actions import AsyncStore, Flow, Send, Store
-from failwell.clients.origin import only_sync, opened
 from failwell.contract import Contract
 from failwell.drive import Rim, drive
 from failwell.errors import InvalidRequestError
@@ -103,28 +101,6 @@ def end(store: Store, name: str, *, force: bool = False) -> Summary | None:
     `StoreError` where the store cannot be used.
     """
     return drive(runs.end(name, force=force), sends_nothing, Rim(durable=store))
-
-
-def end_run(run: str, *, store: Store | str, force: bool = False) -> Summary | None:
-    """End a run, whoever has made its writes: forget them; what it was, None where there is none.
-
-    `store` is where it was kept: an object, or a URL for `failwell.stores.open`. Raises `RunError`
-    where the end of a write is not known, unless `force` says to forget it; `StoreError` where the
-    store cannot be used.
-    """
-    kept = only_sync(opened(store))
-    if kept is None:
-        raise InvalidRequestError.of(f"Say where the run {run!r} is kept: store=…")
-    try:
-        return end(kept, run, force=force)
-    finally:
-        if isinstance(store, str):
-            close: Callable[[], object] = getattr(kept, "close", _nothing)
-            close()
-
-
-def _nothing() -> None:
-    """A store that has nothing to close."""
 
 
 def sends_nothing(send: Send) -> Any:
