@@ -41,8 +41,8 @@ class Joint(msgspec.Struct, eq=False, kw_only=True):
         return self.made
 
     def tell(self) -> Any:
-        """Make the facts out."""
-        raise NotImplementedError
+        """Make the facts out: of what, only a subclass knows."""
+        raise NotImplementedError  # abstract; `abc` would need a metaclass joined with msgspec's
 
     __repr__ = object.__repr__  # the fields' would show what is secret
 
@@ -55,7 +55,7 @@ class Late:
 
     def told(self) -> Any:
         """An object that has each fact that waits under its own name."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract, as above: each subclass has another
 
     def whole(self) -> Any:
         """The same facts in a plain struct."""

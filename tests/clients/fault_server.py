@@ -18,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from faults.truth.reading import read_body
+
 SECONDS = 10.0
 SAFE = {"GET", "HEAD", "OPTIONS", "QUERY"}
 JSON = "application/json"
@@ -175,7 +177,7 @@ class Server:
         seen, rest = head
         told = self._next()
         if not isinstance(told, Act) or told.reads:
-            seen = replace(seen, body=_read_body(connection, seen, rest))
+            seen = replace(seen, body=read_body(connection, seen.headers, rest))
         act = told if isinstance(told, Act) else told(seen)
         with self._lock:
             self.requests.append(seen)
@@ -268,35 +270,6 @@ def _read_head(connection: socket.socket) -> tuple[Seen, bytes] | None:
     method, path, _ = first.split(" ")
     pairs = tuple((n.strip(), v.strip()) for n, _, v in (line.partition(":") for line in lines))
     return Seen(method, path, {n.lower(): v for n, v in pairs}, b"", pairs), rest
-
-
-def _read_body(connection: socket.socket, seen: Seen, data: bytes) -> bytes:
-    if "chunked" in seen.headers.get("transfer-encoding", ""):
-        return _read_chunks(connection, data)
-    length = int(seen.headers.get("content-length", 0))
-    return _fill(connection, data, length)[:length]
-
-
-def _read_chunks(connection: socket.socket, data: bytes) -> bytes:
-    body = b""
-    while True:
-        while b"\r\n" not in data:
-            data = _fill(connection, data, len(data) + 1)
-        size, _, data = data.partition(b"\r\n")
-        length = int(size, 16)
-        data = _fill(connection, data, length + 2)
-        body, data = body + data[:length], data[length + 2 :]
-        if length == 0:
-            return body
-
-
-def _fill(connection: socket.socket, data: bytes, length: int) -> bytes:
-    while len(data) < length:
-        chunk = connection.recv(65536)
-        if not chunk:
-            raise ValueError("the request was cut")
-        data += chunk
-    return data
 
 
 def _reset(connection: socket.socket) -> None:

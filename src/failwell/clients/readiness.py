@@ -13,6 +13,7 @@ from importlib import import_module
 _NEEDED = (
     "failwell.dialects.anything",
     "failwell.flows.intended",
+    "failwell.flows.settle",
     "failwell.flows.standing",
     "failwell.hooks.logging",
     "failwell.narrative",

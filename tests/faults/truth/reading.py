@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -41,12 +42,13 @@ def read_head(line: socket.socket) -> Asked | None:
     return Asked(method, path, fields, rest)
 
 
-def read_body(line: socket.socket, asked: Asked) -> bytes:
-    """The whole body. Raises `ValueError` where its sender gives it up."""
-    if "chunked" in asked.headers.get("transfer-encoding", ""):
-        return _chunks(line, asked.rest)
-    length = int(asked.headers.get("content-length", 0))
-    return read_more(line, asked.rest, length)[:length]
+def read_body(line: socket.socket, headers: Mapping[str, str], rest: bytes) -> bytes:
+    """The whole body, of which the `rest` came with its head. Raises `ValueError` where its sender
+    gives it up."""
+    if "chunked" in headers.get("transfer-encoding", ""):
+        return _chunks(line, rest)
+    length = int(headers.get("content-length", 0))
+    return read_more(line, rest, length)[:length]
 
 
 def _chunks(line: socket.socket, data: bytes) -> bytes:

@@ -143,7 +143,7 @@ class _Exchange:
         body: bytes | None = None
         try:
             if act.reads == "all":
-                body = read_body(self._socket, asked)
+                body = read_body(self._socket, asked.headers, asked.rest)
             elif act.reads == "part" and asked.has_body:
                 read_more(self._socket, asked.rest, 1)
         except (OSError, ValueError):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from failwell.clients.httpx2.prepared import Prepared
     from failwell.clients.httpx2.settings import Settings
     from failwell.clients.renewal import TokenAuth
-    from failwell.events import Event, Hook
+    from failwell.events import Hook
     from failwell.flows.runs import Book
     from failwell.flows.settle import Settled
 
@@ -49,10 +49,11 @@ class Configured:
         from failwell.clients.httpx2.settings import Settings
         from failwell.clients.origin import tenant_of
         from failwell.clients.readiness import read_ahead
+        from failwell.hooks.logging import log
 
         read_ahead("failwell.clients.httpx2.course", "h11", "httpcore2")
 
-        rim = Rim(sleep=sleep, hooks=(_log, *hooks), store=store, durable=durable)
+        rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store, durable=durable)
         tenant = tenant_of(_plain(cast("httpx2.Client", self).headers))
         ruled = policy.under(contract)
         self._settings = Settings(contract=contract, policy=ruled, rim=rim, tenant=tenant)
@@ -183,13 +184,6 @@ class Configured:
         address = address_of(native.url)
         terms = self._settings.terms(now, self._settings.given.options, address)
         return Prepared(native, terms, terms.ends, told=request)
-
-
-def _log(event: Event) -> None:
-    """Logging is on by itself; how an event is put into words is read when there is one."""
-    from failwell.hooks.logging import log
-
-    log(event)
 
 
 def to_settle(error: FailwellError, content: bytes | None) -> tuple[Sent, Outcome]:
