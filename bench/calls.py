@@ -7,8 +7,9 @@ typical size; nothing waits for a network, so all that is seen is the code aroun
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from itertools import count, islice, repeat
+from typing import Any, Protocol
 
 import httpx
 import httpx2
@@ -23,6 +24,7 @@ ALONE, ALL_ON = 1.15, 1.25
 ROUNDS = 200
 
 URL = "https://api.example.org/v1/parts/prt_01HZX3"
+SAME = repeat(URL)
 SENT = {"name": "bracket", "units": "mm", "material": "6061-T6", "quantity": 12}
 ANSWER = (
     b'{"id":"prt_01HZX3","name":"bracket","status":"ready","units":"mm","material":"6061-T6",'
@@ -40,29 +42,35 @@ def tables() -> Iterator[Table]:
         yield Table(f"A call, async, {method}", rows)
 
 
-def _sync(method: str, options: dict[str, Any]) -> Callable[[Any], Repeat]:
-    def many(client: Any) -> Repeat:
-        def repeat(count: int) -> None:
-            for _ in range(count):
-                client.request(method, URL, **options)
+class Many(Protocol):
+    """Makes of a client, and of what it asks for, so many calls."""
 
-        return repeat
-
-    return many
+    def __call__(self, client: Any, urls: Iterator[str] = SAME) -> Repeat: ...
 
 
-def _async(runner: asyncio.Runner, method: str, options: dict[str, Any]) -> Callable[[Any], Repeat]:
-    def many(client: Any) -> Repeat:
-        async def repeat(count: int) -> None:
-            for _ in range(count):
-                await client.request(method, URL, **options)
+def _sync(method: str, options: dict[str, Any]) -> Many:
+    def many(client: Any, urls: Iterator[str] = SAME) -> Repeat:
+        def calls(times: int) -> None:
+            for url in islice(urls, times):
+                client.request(method, url, **options)
 
-        return lambda count: runner.run(repeat(count))
+        return calls
 
     return many
 
 
-def _rows(many: Callable[[Any], Repeat], *, sync: bool) -> list[Row]:
+def _async(runner: asyncio.Runner, method: str, options: dict[str, Any]) -> Many:
+    def many(client: Any, urls: Iterator[str] = SAME) -> Repeat:
+        async def calls(times: int) -> None:
+            for url in islice(urls, times):
+                await client.request(method, url, **options)
+
+        return lambda times: runner.run(calls(times))
+
+    return many
+
+
+def _rows(many: Many, *, sync: bool) -> list[Row]:
     mock, old = httpx2.MockTransport(_two), httpx.MockTransport(_one)
     ours: Any = failwell.Client if sync else failwell.AsyncClient
     bare: Any = httpx2.Client if sync else httpx2.AsyncClient
@@ -79,9 +87,19 @@ def _rows(many: Callable[[Any], Repeat], *, sync: bool) -> list[Row]:
     rows = compare(Case("bare httpx2", many(bare(transport=mock))), cases, ROUNDS)
     if not clientwright.HERE:
         rows.append(Row("clientwright", note=clientwright.ABSENT))
+    anew = [
+        Case("failwell, retries alone", many(ours(transport=mock, policy=alone), _new()), ALONE),
+        Case("failwell, GENERIC", many(ours(transport=mock), _new()), ALL_ON),
+    ]
+    rows += compare(Case("bare httpx2, new URLs", many(bare(transport=mock), _new())), anew, ROUNDS)
     retrying = Case("httpx-retries", many(httpx_retries.over(old, sync=sync)))
     rows += compare(Case("bare httpx", many(bare_old(transport=old))), [retrying], ROUNDS)
     return rows
+
+
+def _new() -> Iterator[str]:
+    """URLs of which none comes twice: a client remembers where one leads."""
+    return (f"{URL}{number:06}" for number in count())
 
 
 def _two(_: httpx2.Request) -> httpx2.Response:

@@ -502,6 +502,50 @@ def test_base_url_params_and_headers_are_merged(world: World) -> None:
     assert [seen.headers["x-own"] for seen in server.requests] == ["yes"] * 2
 
 
+URLS = [
+    "/a", "a", "", ".", "/a/../b", "/a?q=1", "?q=1", "/a#part", "/ä b", "//c.example/x",
+    "https://c.example", "https://c.example:443/x", "HTTPS://C.example/x", "https://u:p@c.example/",
+    httpx2.URL("/a"), httpx2.URL("https://c.example/x?q=2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [failwell.Client, failwell.AsyncClient])
+@pytest.mark.parametrize("url", URLS, ids=str)
+def test_a_url_leads_where_it_leads_over_httpx2_the_second_time_too(
+    kind: Any, url: httpx2.URL | str
+) -> None:
+    """Whatever has changed between two requests: the base, the client's parameters, the call's."""
+    ours, theirs = kind(), httpx2.Client()
+
+    def agree(**how: Any) -> None:
+        for _ in range(3):
+            expected = theirs.build_request("GET", url, **how)
+            assert ours.build_request("GET", url, **how).url == expected.url
+
+    for base in ("", "https://a.example/v1", "https://b.example?key=1", "https://a.example/v1"):
+        for client in (ours, theirs):
+            client.base_url, client.params = base, {}
+        agree()
+        agree(params={})
+        agree(params={"page": "2"})
+        agree()
+        for client in (ours, theirs):
+            client.params = {"size": "5"}
+        agree()
+        agree(params={"page": "2"})
+
+
+def test_urls_with_secrets_are_not_kept_and_no_more_than_some() -> None:
+    client = failwell.Client(base_url="https://a.example")
+    for url in ("/a?key=secret", "https://user:secret@a.example/", httpx2.URL("/secret")) * 3:
+        client.build_request("GET", url)
+    assert client._parsed._known == {}
+    for number in range(1000):
+        for _ in range(2):
+            client.build_request("GET", f"/{number}")
+    assert 0 < len(client._parsed._known) <= 256
+
+
 def test_mock_transport_and_mounts(world: World) -> None:
     """Mounted transports are used, and their faults are judged like the network's."""
     calls: list[str] = []

@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 
 from failwell.actions import AsyncStore, Store
+from failwell.clients.httpx2.address import Parsed
 from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import FailwellError, InvalidRequestError
@@ -35,6 +36,7 @@ class Configured:
 
     _settings: Settings
     _own_store: Store | AsyncStore | None
+    _parsed = Parsed(None)
 
     def _configure(
         self,
@@ -131,10 +133,15 @@ class Configured:
         **others: Any,
     ) -> httpx2.Request:
         """httpx2's own, which raises `InvalidRequestError` for what cannot be a request."""
+        this = cast("httpx2.Client", self)
+        parsed, base = self._parsed, this.base_url
+        if parsed.base is not base:
+            parsed = self._parsed = Parsed(base)
+        known = parsed.get(url)
         try:
             # Each by its name: gathered and spread out, they take three times as long.
-            return cast("Callable[..., httpx2.Request]", super().build_request)(  # type: ignore[misc]
-                method, url, content=content, data=data, files=files, json=json,
+            built = cast("Callable[..., httpx2.Request]", super().build_request)(  # type: ignore[misc]
+                method, known, content=content, data=data, files=files, json=json,
                 params=params, headers=headers, cookies=cookies, timeout=timeout,
                 extensions=extensions, **others,
             )  # fmt: skip
@@ -142,6 +149,10 @@ class Configured:
             from failwell.redaction import text
 
             why = text(str(error))
+        else:
+            if known is url and params is None and not this.params:
+                parsed.keep(url, built.url)
+            return built
         raise InvalidRequestError.of(f"The request cannot be built: {why}")
 
     def _build_redirect_request(
