@@ -29,8 +29,7 @@ from bench.rounds import Case, Repeat, Table, compare
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.policy.idempotency import Claim, Complete, Stored
 from failwell.policy.quota import Window
-from failwell.server.asgi import wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import limited, wrap
 from failwell.stores.memory import MemoryStore
 from failwell.stores.sqlite import SQLiteStore
 from failwell.stores.threaded import ThreadedStore

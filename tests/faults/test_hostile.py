@@ -23,8 +23,7 @@ from failwell.dialects.nested import Nested
 from failwell.model import Outcome
 from failwell.policy.quota import Window
 from failwell.sandbox.wire import HOST, running
-from failwell.server.asgi import idempotent, wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import idempotent, limited, wrap
 from failwell.stores.memory import MemoryStore
 
 CASES = int(os.environ.get("FAILWELL_CASES", "10000"))

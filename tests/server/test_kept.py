@@ -23,10 +23,9 @@ from failwell.contract import Contract
 from failwell.events import StoreFailed
 from failwell.policy.quota import Window
 from failwell.sandbox.wire import running
-from failwell.server.asgi import idempotent, wrap
+from failwell.server.asgi import idempotent, limited, wrap
 from failwell.server.kept import KeptStore, kept
 from failwell.server.outage import Outage
-from failwell.server.quota import limited
 from failwell.server.starlette import idempotent_route, install, single_tenant
 from failwell.stores.memory import MemoryStore
 from failwell.testing import Add, Clock, Look, Tally

@@ -27,8 +27,7 @@ from failwell.actions import StoreError
 from failwell.contract import Contract
 from failwell.policy.quota import Window
 from failwell.sandbox.wire import running
-from failwell.server.asgi import wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import limited, wrap
 from failwell.stores.memory import MemoryStore
 
 OUTCOME = "Failwell-Outcome"
@@ -268,8 +267,7 @@ from failwell.contract import Contract
 from failwell.dialects.problem import Problem
 from failwell.policy.quota import Window
 from failwell.sandbox.wire import Server
-from failwell.server.asgi import wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import limited, wrap
 
 contract = Contract(name="kiosk", dialect=Problem())
 windows = (Window(1000, 600.0, "many"), Window(60, 300.0, "few"))

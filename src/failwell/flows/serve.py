@@ -9,15 +9,14 @@ A handler that commits its answer with its effects leaves no doubt at all.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from failwell.actions import Emit, Flow, Send, StoreError, Update, Wait
 from failwell.contract import Contract
-from failwell.errors import FailwellError
 from failwell.events import StoreFailed
+from failwell.flows.used import Signed, refusal, replayed
 from failwell.headers import OUTCOME
 from failwell.model import Failure, Fault, Outcome, Request, Response
 from failwell.policy.disclosure import failure_of, proves
@@ -35,11 +34,6 @@ from failwell.policy.idempotency import (
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 """Seconds between two looks at a write that is still running."""
-
-ASK_AGAIN = 5.0
-"""Seconds after which a caller is to ask again, at most. The rest of the lease says only when a
-dead holder lets go; a living one renews it for as long as it runs, and is mostly done long before:
-who waited the whole lease would sit out half a minute for an answer that is there."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +53,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     transactional: bool = False
     on_error: Literal["keep", "release"] = "keep"
     on_outage: Literal["refuse", "run"] = "refuse"
-    signed: Callable[[Failure], Failure] = lambda failure: failure
+    signed: Signed = lambda failure: failure
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -193,7 +187,8 @@ def _concluded(terms: Terms) -> Flow[Served | None]:
 
 
 def _again(terms: Terms, replay: Stored) -> Served:
-    return Served(_as_replayed(terms, replay), from_record=True, replayed=True)
+    answer = replayed(terms.contract, replay, terms.signed)
+    return Served(answer, from_record=True, replayed=True)
 
 
 def _noted(terms: Terms, change: Complete | Release) -> Flow[None]:
@@ -202,29 +197,6 @@ def _noted(terms: Terms, change: Complete | Release) -> Flow[None]:
         yield from Update(terms.slot, change)
     except StoreError as error:
         yield from Emit(StoreFailed(error, "the answer was given and could not be kept"))
-
-
-def _as_replayed(terms: Terms, answer: Stored) -> Stored:
-    """The answer to a used key: the first one, or the contract's conflict with it inside."""
-    rules = terms.contract.idempotency
-    if rules.replay == "same" or answer.status >= 400:
-        return answer
-    said = terms.contract.fail(*rules.conflict, message=_REFUSALS["done"], outcome=Outcome.APPLIED)
-    rendered = terms.contract.dialect.render(terms.signed(said.failure))
-    body: dict[str, Any] = msgspec.json.decode(rendered.body or b"{}")
-    body["result"] = _result(answer.body)
-    fields = {**rendered.headers, OUTCOME: Outcome.APPLIED.value}
-    body_bytes = msgspec.json.encode(body)
-    return Stored(status=rendered.status, headers=tuple(fields.items()), body=body_bytes)
-
-
-def _result(body: bytes) -> Any:
-    """A first answer as a JSON value: as it is where it is JSON, and as text where it is not."""
-    try:
-        msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return body.decode("utf-8", "replace") or None
-    return msgspec.Raw(body)
 
 
 def _claim(terms: Terms, now: float) -> Flow[Stored | None]:
@@ -247,35 +219,7 @@ def _claim(terms: Terms, now: float) -> Flow[Stored | None]:
                 _, now = yield from Wait(pause)
                 pause = min(pause * 1.5, LONGEST_PAUSE)
             case Refuse(why, seconds):
-                raise _refusal(terms.contract, why, seconds)
-
-
-_REFUSALS = {
-    "mismatch": "This Idempotency-Key was used with another request body",
-    "running": "A request with this Idempotency-Key is still being processed",
-    "uncertain": (
-        "A request with this Idempotency-Key ended without an answer; "
-        "it may or may not have taken effect"
-    ),
-    "failed": (
-        "A request with this Idempotency-Key has failed, and its answer was not kept; "
-        "it may or may not have taken effect"
-    ),
-    "unkept": "A request with this Idempotency-Key was carried out; its answer was not kept",
-    "done": "A request with this Idempotency-Key was carried out already",
-}
-_PROVEN = {"mismatch": Outcome.NOT_STARTED, "unkept": Outcome.APPLIED}
-
-
-def _refusal(contract: Contract, why: str, seconds: float) -> FailwellError:
-    rules = contract.idempotency
-    own = {"mismatch": rules.mismatch, "running": rules.running}.get(why)
-    return contract.fail(
-        *(own or rules.conflict),
-        message=_REFUSALS[why],
-        retry_after=min(max(1.0, seconds), ASK_AGAIN) if why == "running" else None,
-        outcome=_PROVEN.get(why, Outcome.UNKNOWN),
-    )
+                raise refusal(terms.contract, why, seconds)
 
 
 def _after(terms: Terms, failure: Failure, *, frees: bool) -> Flow[None]:

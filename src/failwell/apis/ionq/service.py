@@ -33,8 +33,7 @@ from failwell.apis.ionq.sessions import Sessions
 from failwell.apis.ionq.simulator import Simulator
 from failwell.apis.service import LocalService
 from failwell.policy.quota import Window
-from failwell.server.asgi import App, wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import App, limited, wrap
 
 BASE_PATH = "/ionq/v0.4"
 

@@ -35,8 +35,7 @@ from failwell.apis.ionworks.routes.uploads import Uploads
 from failwell.apis.service import LocalService
 from failwell.model import Outcome
 from failwell.policy.quota import Window
-from failwell.server.asgi import App, Receive, Scope, SendMessage, wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import App, Receive, Scope, SendMessage, limited, wrap
 
 _ROOMS = (
     *(Account, Specs, Batches, Instances, Measurements, Uploads),

@@ -23,8 +23,7 @@ from failwell.apis.toolpath.records import Records
 from failwell.apis.toolpath.routes import BASE_PATH, Routes
 from failwell.apis.toolpath.workshop import Workshop
 from failwell.policy.quota import Window
-from failwell.server.asgi import App, Receive, Scope, SendMessage, idempotent, wrap
-from failwell.server.quota import limited
+from failwell.server.asgi import App, Receive, Scope, SendMessage, idempotent, limited, wrap
 
 fail = TOOLPATH.fail
 

@@ -21,7 +21,7 @@ class limited:  # noqa: N801
     """Lets each caller have so many requests of a view, be it asynchronous or not: put it below
     whatever checks who is asking, and above `idempotent`, so that replays count too.
 
-    It is `failwell.server.quota.limited` for Django: the same settings and the same headers, and
+    It is `failwell.server.asgi.limited` for Django: the same settings and the same headers, and
     `caller(request)` names who is asking. Views under one `limited` share its quota. For a class,
     of Django REST framework too, it is `method_decorator(limited(...), name="post")`.
     """

@@ -20,10 +20,10 @@ from failwell.actions import AsyncStore, Store
 from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.server import starlette
+from failwell.server.asgi.late import Terms, claim_of
 from failwell.server.fastapi.errors import invalid, refused
 from failwell.server.fastapi.openapi import KEY, describe
 from failwell.server.guard import Settings, single_tenant
-from failwell.server.late import Terms, claim_of
 from failwell.server.openapi import Named, responses
 from failwell.server.starlette.keyed import called, keyed
 from failwell.server.types import App

@@ -19,7 +19,7 @@ class limited:  # noqa: N801
     """Lets each caller have so many requests of a view: put it below whatever checks who is
     asking, and above `idempotent_route`, so that replays count too.
 
-    It is `failwell.server.quota.limited` for Flask: the same settings and the same headers, and
+    It is `failwell.server.asgi.limited` for Flask: the same settings and the same headers, and
     `caller(request)` names who is asking. Views under one `limited` share its quota.
     """
 

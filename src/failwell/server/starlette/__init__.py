@@ -20,9 +20,9 @@ from failwell.contract import Contract
 from failwell.journal import Journal
 from failwell.policy.disclosure import foreign
 from failwell.server.asgi import wrap
+from failwell.server.asgi.late import Claims
 from failwell.server.guard import Settings, single_tenant
 from failwell.server.kept import closing
-from failwell.server.late import Claims
 from failwell.server.starlette.keyed import idempotent_route
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 

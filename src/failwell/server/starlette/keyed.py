@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from failwell.flows.serve import Served
+from failwell.server.asgi.late import Terms, claim_of
 from failwell.server.context import writing
 from failwell.server.guard import Asked, fields_of
-from failwell.server.late import Terms, claim_of
 
 Endpoint = Callable[..., Any]
 

@@ -14,7 +14,7 @@ from failwell.server.wsgi.environ import App, Environ, StartResponse
 class limited:  # noqa: N801
     """Lets each caller have so many requests: call it with the app, inside authentication.
 
-    It is `failwell.server.quota.limited` for WSGI: the same settings and the same headers, and
+    It is `failwell.server.asgi.limited` for WSGI: the same settings and the same headers, and
     `caller(environ)` names who is asking.
     """
 

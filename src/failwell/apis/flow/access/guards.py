@@ -19,7 +19,7 @@ from failwell.errors import FailwellError, RateLimitError
 from failwell.headers import dump_retry_after
 from failwell.policy.quota import Window
 from failwell.server import context
-from failwell.server.quota import limited
+from failwell.server.asgi import limited
 from failwell.server.types import App, Receive, Scope, SendMessage
 
 HOUR = 3600.0

@@ -18,8 +18,9 @@ from failwell.contract import Contract
 from failwell.drive import AsyncStepped, Rim
 from failwell.flows.serve import BrokenOffError, Served, serve
 from failwell.model import Request
+from failwell.server.asgi.lease import heartbeat
+from failwell.server.asgi.leaving import Leaving, give
 from failwell.server.guard import Asked, Guard, Settings, logger, outcome_of
-from failwell.server.idempotent import OnItsWay, give, heartbeat
 from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
@@ -100,7 +101,7 @@ class Claim:
         self._send = send
         self._flow: AsyncStepped[Served] | None = None
         self._beat: asyncio.Task[None] | None = None
-        self._answer = OnItsWay(send)
+        self._answer = Leaving(send)
         self.write = Write(None)
         self.leaves_early = False
 

@@ -11,9 +11,11 @@ from functools import partial
 
 from failwell.contract import Contract
 from failwell.journal import Journal
+from failwell.server.asgi.keyed import idempotent
+from failwell.server.asgi.quota import limited
 from failwell.server.context import begin_serving, end_serving
 from failwell.server.exchange import Answer, Exchange
-from failwell.server.idempotent import idempotent
+from failwell.server.guard import single_tenant
 from failwell.server.routing import template
 from failwell.server.types import App, Fields, Message, Receive, Scope, SendMessage
 
@@ -25,6 +27,8 @@ __all__ = [
     "Scope",
     "SendMessage",
     "idempotent",
+    "limited",
+    "single_tenant",
     "wrap",
 ]
 

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from typing import Literal
 
 from failwell.actions import AsyncStore, Send, Store
 from failwell.contract import Contract
 from failwell.drive import Rim, adrive
-from failwell.events import StoreFailed
-from failwell.flows.serve import BrokenOffError, Served, Terms, serve
-from failwell.model import Headers, Request, Response
-from failwell.policy.idempotency import Renew
+from failwell.flows.serve import BrokenOffError, serve
+from failwell.model import Request, Response
+from failwell.server.asgi.lease import renewed
+from failwell.server.asgi.leaving import Leaving, give
 from failwell.server.context import writing
-from failwell.server.guard import (
-    KEPT_ANSWER,
-    Asked,
-    Guard,
-    fields_of,
-    outcome_of,
-    single_tenant,
-)
+from failwell.server.guard import Asked, Guard, outcome_of
 from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
 
 logger = logging.getLogger("failwell.server")
-
-__all__ = ["idempotent", "single_tenant"]
 
 
 class idempotent:  # noqa: N801
@@ -110,7 +100,7 @@ class idempotent:  # noqa: N801
             if action.request.key is None:
                 return await handler.run()
             write = self._guard.write(terms, action.request.key)
-            async with _held(heartbeat(terms, self._store, self._outage)):
+            async with renewed(terms, self._store, self._outage):
                 with writing(write):
                     return await handler.run()
 
@@ -136,36 +126,6 @@ class idempotent:  # noqa: N801
         )
 
 
-async def heartbeat(terms: Terms, store: Store | AsyncStore, outage: Outage) -> None:
-    """Renew the lease of a running write, until it is cancelled."""
-    renewal = Renew(token=terms.token, lease=terms.lease)
-    while True:
-        await asyncio.sleep(terms.lease / 3)
-        try:
-            held = store.update(terms.slot, renewal)
-            if isinstance(held, Awaitable):
-                await held
-        except Exception as error:
-            outage(StoreFailed(error, "the lease of a running write was not renewed"))
-
-
-@contextlib.asynccontextmanager
-async def _held(beating: Coroutine[None, None, None]) -> AsyncGenerator[None]:
-    """Keep the key for as long as the handler inside runs."""
-    beat = asyncio.create_task(beating)
-    try:
-        yield
-    finally:
-        beat.cancel()
-
-
-async def give(served: Served, send: SendMessage) -> None:
-    """Send an answer out of the record."""
-    fields = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in fields_of(served)]
-    await send({"type": "http.response.start", "status": served.answer.status, "headers": fields})
-    await send({"type": "http.response.body", "body": served.answer.body})
-
-
 class _Handler:
     """The app behind a key, and its answer on its way out."""
 
@@ -176,7 +136,7 @@ class _Handler:
         self._scope = scope
         self._receive = receive
         self._unread: bytes | None = body
-        self.answer = OnItsWay(send)
+        self.answer = Leaving(send)
 
     async def run(self) -> Response:
         """The app's answer, as far as it is to be kept."""
@@ -193,97 +153,6 @@ class _Handler:
             return self.answer.heard(await self._receive())
         body, self._unread = self._unread, None
         return {"type": "http.request", "body": body, "more_body": False}
-
-
-class OnItsWay:
-    """The answer of an app behind a key. A whole answer leaves only when it is kept; a stream
-    flows on, teed as far as answers are kept, and only its end waits."""
-
-    def __init__(self, send: SendMessage) -> None:
-        self._send = send
-        self._held: list[Message] = []
-        self._start: Message = {}
-        self._length: int | None = None
-        self._teed = bytearray()
-        self._is_kept = True
-        self._is_left = False
-        self.flows = False
-        self.ended = False
-
-    def response(self) -> Response:
-        """The answer, as far as it is to be kept. Raises `RuntimeError` where there is none."""
-        if not self._start:
-            raise RuntimeError("the app behind a keyed write returned without an answer")
-        pairs = self._start.get("headers", ())
-        native = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in pairs]
-        return Response(
-            status=self._start["status"],
-            headers=Headers(dict(native)),
-            body=bytes(self._teed) if self._is_kept and self._is_whole else None,
-            native=native,
-        )
-
-    async def finish(self, lacking: list[tuple[str, str]]) -> None:
-        """Let go what was held back, with the header fields that the answer is still lacking."""
-        said = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lacking]
-        for message in self._held:
-            if said and message is self._start:
-                message = {**message, "headers": [*message.get("headers", ()), *said]}
-            await self._send(message)
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether a success has begun to leave: what the app raises then says less."""
-        return self.flows and self._start["status"] < 400
-
-    @property
-    def _is_whole(self) -> bool:
-        """A stream that was told that its client is gone may have ended early, and yet have been
-        ended properly by a middleware on its way."""
-        is_cut = self._is_left and self.flows and len(self._teed) != self._length
-        return self.ended and not is_cut
-
-    def heard(self, message: Message) -> Message:
-        """The message, which the app is told by its server."""
-        gone = message["type"] == "http.disconnect" and not self.ended
-        self._is_left = self._is_left or gone
-        return message
-
-    async def take(self, message: Message) -> None:
-        """Take a message of the app, to be sent now or when the answer is kept."""
-        self._held.append(message)
-        if message["type"] == "http.response.start":
-            self._begin(message)
-        elif message["type"] == "http.response.body":
-            self._tee(message.get("body", b""))
-            if not message.get("more_body", False):
-                self.ended = True
-                return
-        if self.flows:
-            held, self._held = self._held, []
-            for one in held:
-                await self._send(one)
-
-    def _begin(self, start: Message) -> None:
-        fields = {k.lower(): v for k, v in start.get("headers", ())}
-        length = fields.get(b"content-length", b"")
-        self._start = start
-        self._length = int(length) if length.isdigit() else None
-        self.flows = fields.get(b"content-type", b"")[:17].lower() == b"text/event-stream"
-        self._is_kept = not self.flows and (self._length or 0) <= KEPT_ANSWER
-
-    def _tee(self, piece: bytes) -> None:
-        is_whole = self._length is not None and len(self._held) <= _HELD_MESSAGES
-        self.flows = self.flows or (bool(piece) and not is_whole)
-        if self._is_kept:
-            self._teed += piece
-            if len(self._teed) > KEPT_ANSWER:
-                self._is_kept = False
-                self._teed.clear()
-
-
-_HELD_MESSAGES = 2
-"""A start and one piece of a body: middlewares send a whole answer so, with an empty end after."""
 
 
 async def _read(receive: Receive) -> bytes | None:
