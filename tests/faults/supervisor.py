@@ -9,18 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import failwell
 from failwell.settings import Policy, Retry
 from faults.works import WORKS
 
-_PROGRAM = Path(__file__).parent / "works.py"
+_TESTS = Path(__file__).parents[1]
 
 
 class Works:
-    """The server of `works.py` over one database. `pid` is that of the process that serves now."""
+    """A server that dies and is born again. `pid` is that of the process that serves now."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -40,11 +40,17 @@ class Works:
         os.kill(self.pid, signal.SIGKILL)
 
 
+def works(database: str) -> AbstractContextManager[Works]:
+    """The server of `works.py` over this database."""
+    return supervised("faults.works", database)
+
+
 @contextmanager
-def works(database: str) -> Iterator[Works]:
-    """The server, served on one port for as long as the block runs."""
+def supervised(module: str, *arguments: str) -> Iterator[Works]:
+    """The server of this program, served on one port for as long as the block runs."""
     process = subprocess.Popen(
-        [sys.executable, str(_PROGRAM), database],
+        [sys.executable, "-m", module, *arguments],
+        cwd=_TESTS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

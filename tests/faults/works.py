@@ -8,12 +8,13 @@ over the handler, so that a kill at random finds every instant of it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -91,16 +92,22 @@ def app(database: str, store: Any = None, *, lease: float = 1.0) -> Any:
 
 
 def main(database: str) -> None:
-    """Fork the server, and again whenever it has died."""
+    """Serve the app over this database, again and again."""
     with transaction(database) as connection:
         connection.execute(TABLE)
+    reborn(lambda _: app(database))
+
+
+def reborn(made: Callable[[int], Any]) -> None:
+    """Fork a server, and again whenever it has died: of the app that is made for its first life,
+    its second, and so on."""
     with closing(socket.create_server((HOST, 0))) as free:
         port = free.getsockname()[1]
     print(f"http://{HOST}:{port}", flush=True)
-    while True:
+    for life in itertools.count():
         child = os.fork()
         if child == 0:
-            server = Server(app(database), port=port)
+            server = Server(made(life), port=port)
             asyncio.run(server.serve(lambda _: print(os.getpid(), flush=True)))
             os._exit(0)
         os.waitpid(child, 0)

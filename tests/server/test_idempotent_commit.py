@@ -351,9 +351,11 @@ def test_a_late_holders_transaction_is_rolled_back(town: Town, tag: str) -> None
 
 
 def test_a_late_holder_says_so_where_the_other_left_nothing(town: Town, tag: str) -> None:
-    """Where the other request gave the key back, the late one's rollback is the whole truth."""
+    """Where the other request gave the key back, the late one's rollback is the whole truth, and
+    its caller is to send it again."""
     answer = late(town, tag, Release(token="thief"))
-    assert (answer.status_code, answer.headers[OUTCOME]) == (409, "rolled_back")
+    assert (answer.status_code, answer.headers[OUTCOME]) == (503, "rolled_back")
+    assert answer.headers["Retry-After"] == "1"
     assert town.effects(tag) == 0
     assert town.post(tag, tag).status_code == 201
 

@@ -8,6 +8,7 @@ with the time beside it, in monotonic seconds.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import httpx2
@@ -19,6 +20,7 @@ from failwell.clients.waiting.look import alook, look
 from failwell.deeds import acarry_out, carry_out
 from failwell.drive import adrive, drive
 from failwell.errors import FailwellError
+from failwell.flows.account import continued
 from failwell.model import Outcome
 from failwell.settings import Options
 
@@ -56,6 +58,16 @@ class Pause(msgspec.Struct, frozen=True):
 Step: TypeAlias = "Ask | Pause | Action"
 Operation: TypeAlias = Generator[Step, tuple[Any, float], T]
 """A flow that looks at something, such as `failwell.flows.poll.poll`, may be a part of one."""
+
+
+@contextmanager
+def belonging_to(write: FailwellError) -> Generator[None]:
+    """What fails in here is a step of the write that `write` tells the beginning of, and says what
+    became of that one."""
+    try:
+        yield
+    except FailwellError as error:
+        raise continued(error, write) from error.__cause__
 
 
 def deleted(path: str) -> Operation[None]:

@@ -3,6 +3,7 @@ really be stopped, and limits that can be changed while it serves."""
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,9 +39,10 @@ class LocalService(Generic[L]):
     causes for its errors.
 
     `limits` holds rates, sizes and lifetimes (a msgspec Struct that forbids unknown fields and
-    states its bounds); `store` is where idempotency records and quotas live. `components` are
-    started in their order and stopped in reverse; `lazy` names those that the system starts
-    itself when they are first needed.
+    states its bounds); `store` is where idempotency records and quotas live; `folder` is where all
+    other state is kept, from one life to the next: in an empty one that goes afterwards if left
+    out. `components` are started in their order and stopped in reverse; `lazy` names those that the
+    system starts itself when they are first needed.
     """
 
     name: str
@@ -50,15 +52,17 @@ class LocalService(Generic[L]):
     parts: Mapping[str, Component]
     lazy: frozenset[str] = frozenset()
 
-    def __init__(self, limits: L, store: Store | None = None) -> None:
+    def __init__(self, limits: L, store: Store | None = None, folder: Path | None = None) -> None:
         self.allowed = limits
         self.store: Store = store or MemoryStore()
         self.folder = Path()
+        self._kept = folder
+        self._temporary = contextlib.ExitStack()
 
     async def start(self) -> None:
-        """Make an empty folder and start the components that are not lazy: all of them, or none."""
-        self._temporary = tempfile.TemporaryDirectory(prefix=f"failwell-{self.name}-")
-        self.folder = Path(self._temporary.name)
+        """Open the folder and start the components that are not lazy: all of them, or none."""
+        self.folder = self._kept or self._fresh()
+        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             for name, component in self.parts.items():
                 if name not in self.lazy:
@@ -68,15 +72,19 @@ class LocalService(Generic[L]):
             raise
 
     async def stop(self) -> None:
-        """Stop the components and forget all state."""
+        """Stop the components, and forget all state that has no folder of its own."""
         await self._end()
+
+    def _fresh(self) -> Path:
+        made = tempfile.TemporaryDirectory(prefix=f"failwell-{self.name}-")
+        return Path(self._temporary.enter_context(made))
 
     async def _end(self) -> None:
         try:
             for component in reversed(list(self.parts.values())):
                 await component.stop()
         finally:
-            self._temporary.cleanup()
+            self._temporary.close()
 
     def components(self) -> dict[str, str]:
         """Each component and its state: "running" or "stopped"; a lazy one that has not been

@@ -38,7 +38,8 @@ def sandbox(
     seed
         Makes faults that come by chance repeat.
     store
-        The URL of the store for quotas and idempotency records; in a temporary file if left out.
+        The URL of the store for quotas and idempotency records (Toolpath's quotas alone: it
+        commits its records with its parts); in a temporary file if left out.
     """
     from failwell.sandbox.app import application, services
     from failwell.sandbox.wire import Server

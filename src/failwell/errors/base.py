@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import msgspec
 
@@ -145,6 +145,20 @@ class FailwellError(Exception):
         from failwell.narrative import story
 
         return story(self.attempts, self.outcome, self.request_id, self.advice)
+
+    def retold(
+        self, outcome: Outcome | None, attempts: tuple[Attempt, ...], sent: Sent | None
+    ) -> Self:
+        """This exception as that of a longer call: with what is known of the whole of it."""
+        failure = self.failure
+        if outcome is not failure.outcome:
+            advice = failure.advice if outcome is None or outcome.nothing_done else None
+            failure = msgspec.structs.replace(failure, outcome=outcome, advice=advice)
+        restore, (cls, _, _, _, *rest), *own = self.__reduce__()
+        retold: Self = restore(cls, failure, attempts, sent, *rest)
+        for facts in own:
+            vars(retold).update(facts)
+        return retold
 
     def __reduce__(self) -> tuple[Any, ...]:
         told = self.__dict__.get("_notes", [])

@@ -50,7 +50,7 @@ def error_of(
         failure = msgspec.structs.replace(failure, advice=_STILL_GOOD, transient=True)
     if outcome is not failure.outcome:
         failure = msgspec.structs.replace(failure, outcome=outcome)
-    if outcome in _SPEAK_FOR_THEMSELVES:
+    if outcome is not None and not outcome.nothing_done:
         failure = msgspec.structs.replace(failure, advice=None)
     history = tuple(attempts)
     sent = None if outcome is None else sent_of(request, attempts)
@@ -63,7 +63,15 @@ def error_of(
     return contract.error(failure, history, sent)
 
 
-_SPEAK_FOR_THEMSELVES = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
+def continued(error: FailwellError, before: FailwellError) -> FailwellError:
+    """The exception of a later step, as that of the whole write, which `before` tells the beginning
+    of: a read says nothing of it, and a refusal does not take back what may have been done."""
+    outcome = error.outcome
+    if outcome is None or (before.outcome is Outcome.UNKNOWN and outcome.nothing_done):
+        outcome = before.outcome
+    numbered = enumerate((*before.attempts, *error.attempts), 1)
+    attempts = tuple(msgspec.structs.replace(one, number=number) for number, one in numbered)
+    return error.retold(outcome, attempts, before.sent)
 
 
 _STILL_GOOD = "The credential may still be good; it could not be renewed just now. Try again later."

@@ -41,8 +41,9 @@ class Write:
         Django's `connection`, with a transaction open in the database that holds the store.
         `body` is bytes, text, or anything that JSON can hold.
 
-        Raises the contract's conflict where another request has taken the key over meanwhile, so
-        that this transaction, which came too late, is rolled back.
+        Raises the contract's 503 where another request has taken the key over meanwhile, so that
+        this transaction, which came too late, is rolled back. The caller is then given what that
+        one has committed; the 503 only where that has left nothing either.
         """
         if self._contract is not None:
             self._check(
@@ -79,11 +80,11 @@ class Write:
 
     def _taken_over(self) -> FailwellError:
         assert self._contract is not None
-        code, status = self._contract.idempotency.running or self._contract.idempotency.conflict
-        return self._contract.fail(
-            code,
-            status,
-            message="Another request has taken this Idempotency-Key over; this one was rolled back",
+        return self._contract.refusal(
+            self._contract.of_status(503),
+            message="Another request has taken this Idempotency-Key over, and this one was rolled "
+            "back: send it again",
+            retry_after=1.0,
             outcome=Outcome.ROLLED_BACK,
         )
 

@@ -118,6 +118,45 @@ def test_a_program_before_its_part_is_ready(clients: Clients, slow_town: Any) ->
     assert slow_town.created["programs"] == before + 1
 
 
+def test_a_program_whose_first_answer_is_lost_before_its_part_is_ready(
+    clients: Clients, slow_town: Any
+) -> None:
+    """A lost attempt makes the not-ready 409 no reason to give up: the key is the same."""
+    toolpath = clients(slow_town)
+    before, begun = slow_town.created["programs"], len(slow_town.seen)
+    part = toolpath.parts.create(SPACER)
+    slow_town.suffer(
+        {"match": {"method": "POST", "path": "/programs"}, "fault": "reset", "times": 1}
+    )
+    assert toolpath.programs.create(part).part_id == part.id
+    sends = {key for method, path, key in slow_town.seen[begun:] if path == "/programs"}
+    assert len(sends) == 1
+    assert slow_town.created["programs"] == before + 1
+
+
+def test_a_look_that_fails_says_what_became_of_the_program(
+    clients: Clients, slow_town: Any
+) -> None:
+    """A read on the way to a program does not hide the write: its outcome, its history and what
+    was sent are in the error, and it is settled once its part is ready."""
+    toolpath = clients(slow_town, policy=ONCE)
+    before = slow_town.created["programs"]
+    part = toolpath.parts.create(SPACER)
+    slow_town.suffer({"match": {"method": "GET"}, "fault": "reset", "times": 50})
+    with pytest.raises(failwell.APIConnectionError) as caught:
+        toolpath.programs.create(part)
+    slow_town.suffer()
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(error, ToolpathError)
+    assert error.outcome is Outcome.NOT_STARTED
+    assert [(one.number, one.method) for one in error.attempts] == [(1, "POST"), (2, "GET")]
+    assert error.sent.method == "POST"
+    with pytest.raises(failwell.JobTimeoutError) as late:
+        toolpath.programs.create(toolpath.parts.create(SPACER), timeout=0)
+    assert late.value.outcome is Outcome.NOT_STARTED
+    assert slow_town.created["programs"] == before
+
+
 def test_a_key_of_ones_own(toolpath: Any, town: Any) -> None:
     """A key that is given is the one that is sent; with it the same call is the same part, and
     another body is a conflict that no waiting heals."""

@@ -10,7 +10,9 @@ import asyncio
 import base64
 import gzip
 import logging
+import os
 import re
+import signal
 import socket
 import sqlite3
 import time
@@ -27,7 +29,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from failwell.apis.toolpath.contract import TOOLPATH
-from failwell.apis.toolpath.engine import Failure
+from failwell.apis.toolpath.engine import Failure, PartTask
 from failwell.apis.toolpath.records import Records
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -632,6 +634,7 @@ def test_a_write_that_breaks_in_the_middle_is_undone(
         for _ in range(2):
             response = town.call("POST", "/parts", idem=key, json=town.new_part())
             assert "disk" not in error_of(response, 500, "internal_error")
+            assert response.headers["failwell-outcome"] == "rolled_back"
             assert "idempotent-replayed" not in response.headers
     assert town.created == before
     assert town.call("POST", "/parts", idem=key, json=town.new_part()).status_code == 202
@@ -665,6 +668,24 @@ def test_ids_do_not_tell_of_what_was_rolled_back(town: Any) -> None:
     with town.stopped("engine"):
         town.call("POST", "/parts", json=town.new_part())
     assert int(town.part()["id"].removeprefix("part")) == first + 1
+
+
+def test_what_the_engine_finds_too_late_is_nobodys(
+    slow_town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Box 8: an Engine that freezes is a 503, too; what it finds for that write afterwards is not
+    taken for the next one's, which has the same id."""
+    engine = slow_town.service.parts["engine"]
+    monkeypatch.setattr(engine, "_acknowledge_within", 0.2)
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        frozen = slow_town.call("POST", "/parts", json=slow_town.new_part("formed_sheet"))
+        error_of(frozen, 503, "internal_error")
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    monkeypatch.undo()
+    spacer = slow_town.part("standoff_spacer")
+    assert slow_town.program(spacer["id"])["status"] == "ready"
 
 
 @pytest.mark.parametrize("component", ["engine", "store"])
@@ -819,15 +840,15 @@ def test_the_first_program_makes_the_project(tmp_path: Path) -> None:
     reuse it, even where both were asked for at the same moment."""
     records = Records(lambda: tmp_path)
     asyncio.run(records.start())
-    part = records.add_part("team", "Bracket (v2)", "mm", None, "")
-    records.keep_part(part.number, Failure("none", "none"))
+    part = records.add_part(PartTask("part-1", ""), "team", "Bracket (v2)", "mm", None)
+    records.keep_part("part-1", Failure("none", "none"))
     assert records.part(part.number).project is None
-    records.add_program(part, "cfg00001")
+    records.add_program("prog-1", part, "cfg00001")
     project = records.part(part.number).project
     assert re.fullmatch(rf"API: Bracket \(v2\) \({STAMP}\)", project or "")
     time.sleep(0.002)
-    records.add_program(part, "cfg00001")
-    records.add_program(records.part(part.number), "cfg00001")
+    records.add_program("prog-2", part, "cfg00001")
+    records.add_program("prog-3", records.part(part.number), "cfg00001")
     assert records.part(part.number).project == project
     assert records.created() == {"parts": 1, "programs": 3}
     asyncio.run(records.stop())

@@ -20,16 +20,16 @@ _HELD = "failwell.key"
 """Where the scope of a request holds the key that it came with."""
 
 
-def minted() -> dict[str, Key]:
-    """New keys, by what is good or bad about them."""
+def minted() -> list[Key]:
+    """New keys, called by what is good or bad about them."""
     now = time.time()
-    return {
-        "read_write": Key(_token(), TEAM, "read_write"),
-        "read_only": Key(_token(), TEAM, "read_only"),
-        "expired": Key(_token(), TEAM, "read_write", expires=now - _DAY),
-        "revoked": Key(_token(), TEAM, "read_write", revoked=now - _DAY),
-        "other_team": Key(_token(), OTHER_TEAM, "read_write"),
-    }
+    return [
+        Key("read_write", _token(), TEAM, "read_write"),
+        Key("read_only", _token(), TEAM, "read_only"),
+        Key("expired", _token(), TEAM, "read_write", expires=now - _DAY),
+        Key("revoked", _token(), TEAM, "read_write", revoked=now - _DAY),
+        Key("other_team", _token(), OTHER_TEAM, "read_write"),
+    ]
 
 
 def authenticated(scope: Scope, records: Records) -> Key:

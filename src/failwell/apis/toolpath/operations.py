@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 
 from failwell.apis.answers import BROKEN, unreadable
-from failwell.apis.operation import Ask, Operation, Pause
+from failwell.apis.operation import Ask, Operation, Pause, belonging_to
 from failwell.apis.toolpath import stepfile
 from failwell.apis.toolpath.contract import TOOLPATH
 from failwell.apis.toolpath.exceptions import ToolpathJobFailedError, ToolpathJobTimeoutError
@@ -22,7 +22,6 @@ from failwell.flows.ending import Finished
 from failwell.flows.poll import poll
 from failwell.flows.sight import Watch
 from failwell.job import Job
-from failwell.model import Outcome
 from failwell.settings import Options
 
 T = TypeVar("T")
@@ -143,7 +142,8 @@ def create_program(
     """A new program, processing, once its part is ready.
 
     The not-ready 409 and a used key look the same on the wire; the part's own state tells them
-    apart: only while it is processing is there anything to wait for.
+    apart: only while it is processing is there anything to wait for. With the same key the request
+    may be sent once more even where an earlier answer was lost.
     """
     body = {"partId": id_of(part)} | ({"cutConfigId": cut_config} if cut_config else {})
     key = str(uuid.uuid4()) if key is None else key
@@ -151,12 +151,14 @@ def create_program(
     try:
         response, _ = yield from ask
     except ConflictError as conflict:
-        now = yield from get_part(part)
-        if conflict.outcome is not Outcome.NOT_STARTED or now.status == "failed":
+        with belonging_to(conflict):
+            now = yield from get_part(part)
+        if now.status == "failed":
             raise
-        if now.status == "processing":
-            yield from _until_ready(now.id, timeout)
-        response, _ = yield from ask
+        with belonging_to(conflict):
+            if now.status == "processing":
+                yield from _until_ready(now.id, timeout)
+            response, _ = yield from ask
     return _data(response, Program)
 
 

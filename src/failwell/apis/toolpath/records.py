@@ -1,50 +1,57 @@
-"""What the Toolpath service keeps: keys, parts, programs, projects and estimates, in SQLite."""
+"""What the Toolpath service keeps, in one SQLite file: keys, parts, programs, projects, estimates,
+and the answers to keyed writes, so that a write and its answer are one transaction."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from failwell.apis.database import SQLiteFile, opened, records, timestamp, transaction
-from failwell.apis.toolpath.engine import Failure
+from failwell.actions import Change, StoreError
+from failwell.apis.database import Database, opened, records, timestamp
+from failwell.apis.toolpath.engine import Failure, PartTask
 from failwell.apis.toolpath.machining import Estimate, Program
 from failwell.apis.toolpath.rows import Key, PartRow, ProgramRow, Timings
 from failwell.apis.toolpath.step import StepPart
+from failwell.server import context
+from failwell.stores.sqlite import SQLiteStore
 
 R = TypeVar("R")
+A = TypeVar("A")
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS keys (
-    token TEXT PRIMARY KEY, team TEXT NOT NULL, scope TEXT NOT NULL,
+BEGIN;
+CREATE TABLE keys (
+    name TEXT PRIMARY KEY, token TEXT NOT NULL UNIQUE, team TEXT NOT NULL, scope TEXT NOT NULL,
     expires REAL, revoked REAL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS parts (
-    number INTEGER PRIMARY KEY, team TEXT NOT NULL, name TEXT NOT NULL, units TEXT NOT NULL,
-    source_file TEXT, step TEXT NOT NULL, created TEXT NOT NULL, status TEXT NOT NULL,
-    failure_code TEXT, failure_reason TEXT, geometry BLOB, project TEXT
+CREATE TABLE parts (
+    number INTEGER PRIMARY KEY, task TEXT NOT NULL UNIQUE, team TEXT NOT NULL, name TEXT NOT NULL,
+    units TEXT NOT NULL, source_file TEXT, step TEXT NOT NULL, created TEXT NOT NULL,
+    status TEXT NOT NULL, failure_code TEXT, failure_reason TEXT, geometry BLOB, project TEXT
 );
-CREATE TABLE IF NOT EXISTS programs (
-    number INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES parts, team TEXT NOT NULL,
-    cut_config TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, status TEXT NOT NULL,
-    failure_code TEXT, failure_reason TEXT, plan BLOB
+CREATE TABLE programs (
+    number INTEGER PRIMARY KEY, task TEXT NOT NULL UNIQUE, part INTEGER NOT NULL REFERENCES parts,
+    team TEXT NOT NULL, cut_config TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL,
+    status TEXT NOT NULL, failure_code TEXT, failure_reason TEXT, plan BLOB
 );
-CREATE TABLE IF NOT EXISTS estimates (
+CREATE TABLE estimates (
     program INTEGER NOT NULL REFERENCES programs, timings TEXT NOT NULL, estimate BLOB,
     PRIMARY KEY (program, timings)
 ) WITHOUT ROWID;
+COMMIT;
 """
 
 
-class Records(SQLiteFile):
-    """The service's database, in a folder: one writer, and readers that see what is committed.
+class Records(Database):
+    """The service's database, in a folder: one writer, and readers that see what is committed. It
+    is the store of the service's keyed writes, too.
 
-    Raises `sqlite3.ProgrammingError` for what it is asked while it is stopped.
+    Raises `sqlite3.ProgrammingError` for what it is asked while it is stopped; `update`, as every
+    store's, raises `StoreError`.
     """
 
     file = "toolpath.db"
@@ -53,49 +60,65 @@ class Records(SQLiteFile):
     def __init__(self, folder: Callable[[], Path]) -> None:
         super().__init__(folder)
         self._read: sqlite3.Connection | None = None
-        self._writing = asyncio.Lock()
+        self._answers: SQLiteStore | None = None
 
     async def start(self) -> None:
-        """Open the database; the first time, make its tables."""
-        async with self._writing:
+        """Open the database; the first time, make its tables, and the store's after them."""
+        if not self.running:
             await super().start()
-            if self._read is None:
-                self._read = self._connect()
+            self._read = self._connect()
+            self._answers = SQLiteStore(str(self._folder() / self.file))
 
     async def stop(self) -> None:
         """Close the database, between two transactions."""
-        async with self._writing:
-            await super().stop()
-            if self._read is not None:
-                self._read.close()
-                self._read = None
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[None]:
-        """What is written inside stands or falls together, and nobody else writes meanwhile."""
-        async with self._writing:
-            with transaction(self._open):
-                yield
+        await super().stop()
+        for further in (self._read, self._answers):
+            if further is not None:
+                further.close()
+        self._read = self._answers = None
 
     @property
     def _reader(self) -> sqlite3.Connection:
         return opened(self._read)
 
-    def add_key(self, key: Key) -> None:
-        """Keep an API key."""
-        self._open.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(key))
+    def update(self, key: str, change: Change[R, A]) -> A:
+        """Apply `change` to the record of a keyed write, atomically; its answer."""
+        answers = self._answers
+        if answers is None:
+            raise StoreError("the database is stopped")
+        return answers.update(key, change)
+
+    def keep_answer(self, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
+        """The answer to the write that is served now, in the transaction that is open: both stand,
+        or neither. Raises what rolls both back where the write came too late."""
+        context.idempotency().commit(self._open, status, body, headers)
+
+    def keys(self, fresh: Iterable[Key]) -> list[Key]:
+        """The API keys that are kept; the fresh ones, from now on, where there are none yet."""
+        with self.transaction():
+            if not self._kept_keys():
+                self._open.executemany(
+                    "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
+                    map(msgspec.structs.astuple, fresh),
+                )
+            return self._kept_keys()
+
+    def _kept_keys(self) -> list[Key]:
+        return _rows(self._open, Key, "keys")
 
     def key(self, token: str) -> Key | None:
         """The API key with this token."""
-        row = self._reader.execute("SELECT * FROM keys WHERE token = ?", (token,)).fetchone()
-        return None if row is None else Key(*row)
+        found = self._reader.execute("SELECT * FROM keys WHERE token = ?", (token,)).fetchone()
+        return None if found is None else Key(*found)
 
-    def add_part(self, team: str, name: str, units: str, source: str | None, step: str) -> PartRow:
-        """A new part, processing."""
+    def add_part(
+        self, task: PartTask, team: str, name: str, units: str, source: str | None
+    ) -> PartRow:
+        """A new part, processing: the Engine has this task."""
         cursor = self._open.execute(
-            "INSERT INTO parts (team, name, units, source_file, step, created, status)"
-            " VALUES (?, ?, ?, ?, ?, ?, 'processing')",
-            (team, name, units, source, step, timestamp()),
+            "INSERT INTO parts (task, team, name, units, source_file, step, created, status)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'processing')",
+            (task.id, team, name, units, source, task.step, timestamp()),
         )
         return _row(self._open, PartRow, "parts", cursor.lastrowid)
 
@@ -103,17 +126,18 @@ class Records(SQLiteFile):
         """The part with this number. Raises `LookupError`."""
         return _row(self._reader, PartRow, "parts", number)
 
-    def keep_part(self, number: int, value: StepPart | Failure) -> None:
-        """The Engine has measured the part, or says why it could not."""
+    def keep_part(self, task: str, value: StepPart | Failure) -> None:
+        """The Engine has measured the part of this task, or says why it could not."""
         code, reason = _why(value)
         self._open.execute(
             "UPDATE parts SET status = ?, failure_code = ?, failure_reason = ?, geometry = ?"
-            " WHERE number = ?",
-            ("failed" if code else "ready", code, reason, _json(value), number),
+            " WHERE task = ?",
+            ("failed" if code else "ready", code, reason, _json(value), task),
         )
 
-    def add_program(self, part: PartRow, cut_config: str) -> ProgramRow:
-        """A new program of a part, processing; a part's first one also makes its project."""
+    def add_program(self, task: str, part: PartRow, cut_config: str) -> ProgramRow:
+        """A new program of a part, processing: the Engine has this task. A part's first one also
+        makes its project."""
         now = timestamp()
         if part.project is None:
             project = f"API: {part.name} ({now})"
@@ -122,9 +146,9 @@ class Records(SQLiteFile):
                 (project, part.number),
             )
         cursor = self._open.execute(
-            "INSERT INTO programs (part, team, cut_config, created, updated, status)"
-            " VALUES (?, ?, ?, ?, ?, 'processing')",
-            (part.number, part.team, cut_config, now, now),
+            "INSERT INTO programs (task, part, team, cut_config, created, updated, status)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'processing')",
+            (task, part.number, part.team, cut_config, now, now),
         )
         return _row(self._open, ProgramRow, "programs", cursor.lastrowid)
 
@@ -139,13 +163,13 @@ class Records(SQLiteFile):
         ).fetchone()
         return None if row[0] is None else f"prog{row[0]:04d}"
 
-    def keep_program(self, number: int, value: Program | Failure) -> None:
-        """The Engine has planned the program, or says why it could not."""
+    def keep_program(self, task: str, value: Program | Failure) -> None:
+        """The Engine has planned the program of this task, or says why it could not."""
         code, reason = _why(value)
         self._open.execute(
             "UPDATE programs SET status = ?, failure_code = ?, failure_reason = ?, plan = ?,"
-            " updated = ? WHERE number = ?",
-            ("failed" if code else "ready", code, reason, _json(value), timestamp(), number),
+            " updated = ? WHERE task = ?",
+            ("failed" if code else "ready", code, reason, _json(value), timestamp(), task),
         )
 
     def estimate(self, program: int, timings: Timings) -> Estimate | None:
@@ -155,11 +179,11 @@ class Records(SQLiteFile):
         ).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Estimate)
 
-    def keep_estimate(self, program: int, estimate: Estimate) -> None:
-        """The Engine has estimated the program."""
+    def keep_estimate(self, task: str, estimate: Estimate) -> None:
+        """The Engine has estimated the program of this task."""
         self._open.execute(
-            "INSERT OR REPLACE INTO estimates VALUES (?, ?, ?)",
-            (program, estimate.timings, msgspec.json.encode(estimate)),
+            "INSERT OR REPLACE INTO estimates SELECT number, ?, ? FROM programs WHERE task = ?",
+            (estimate.timings, msgspec.json.encode(estimate), task),
         )
 
     def processing_parts(self) -> list[PartRow]:

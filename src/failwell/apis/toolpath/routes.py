@@ -55,8 +55,8 @@ class Routes:
         for field, value in (("name", new.name), ("stepFile", new.step_file)):
             if not value.strip():
                 raise fail("invalid_request", 400, message=f"{field} must not be empty")
-        part = await self._workshop.add_part(key_of(request).team, new, step_text(new))
-        return _accepted(part_json(part, None), f"/parts/{part.id}")
+        async with self._workshop.new_part(key_of(request).team, new, step_text(new)) as part:
+            return self._accepted(part_json(part, None), f"/parts/{part.id}")
 
     async def get_part(self, request: Request) -> Response:
         """`GET /parts/{id}`."""
@@ -74,8 +74,8 @@ class Routes:
             raise fail("conflict", message=f"Part {part.id} is still being processed")
         if part.status == "failed" or part.geometry is None:
             raise fail("conflict", message=f"Part {part.id} failed: {part.failure_reason}")
-        program = await self._workshop.add_program(part, CUT_CONFIG)
-        return _accepted(program_json(program), f"/programs/{program.id}")
+        async with self._workshop.new_program(part, CUT_CONFIG) as program:
+            return self._accepted(program_json(program), f"/programs/{program.id}")
 
     async def get_program(self, request: Request) -> Response:
         """`GET /programs/{id}`."""
@@ -94,6 +94,12 @@ class Routes:
         if estimate is None:
             return JSONResponse({"data": {"status": "processing"}}, 202)
         return JSONResponse({"data": estimate_json(program, estimate)})
+
+    def _accepted(self, data: dict[str, Any], path: str) -> Response:
+        """The 202, kept in the transaction that has made what it tells of."""
+        answer = JSONResponse({"data": data}, 202, {"Location": BASE_PATH + path})
+        self._records.keep_answer(202, bytes(answer.body), answer.headers.items())
+        return answer
 
     def _part(self, request: Request, part_id: str) -> PartRow:
         with contextlib.suppress(LookupError):
@@ -122,10 +128,6 @@ def _timings(word: str) -> Timings:
         if timings == word:
             return timings
     raise fail("invalid_request", 400, message=f"timings is {word[:40]!r}: use fast or refined")
-
-
-def _accepted(data: dict[str, Any], path: str) -> Response:
-    return JSONResponse({"data": data}, 202, {"Location": BASE_PATH + path})
 
 
 def _number(identifier: str, prefix: str) -> int:

@@ -12,8 +12,10 @@ Status = Literal["processing", "ready", "failed"]
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An API key: whose it is, what it may do, until when, and since when it may no more."""
+    """An API key: what it is called, whose it is, what it may do, until when, and since when it
+    may no more."""
 
+    name: str
     token: str
     team: str
     scope: Scope
@@ -26,9 +28,10 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class PartRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A part as it is kept."""
+    """A part as it is kept; `task` is what the Engine knows it by."""
 
     number: int
+    task: str
     team: str
     name: str
     units: Literal["mm", "in"]
@@ -47,9 +50,10 @@ class PartRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgramRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A program as it is kept."""
+    """A program as it is kept; `task` is what the Engine knows it by."""
 
     number: int
+    task: str
     part: int
     team: str
     cut_config: str

@@ -6,6 +6,7 @@ collision, body, resource, state, Engine.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -27,6 +28,10 @@ from failwell.server.asgi import App, Receive, Scope, SendMessage, idempotent, l
 
 fail = TOOLPATH.fail
 
+LEASE = 2.0
+"""Seconds after which the key of a write that was killed is free again. It may be short: who holds
+a key for longer renews it, and a transaction that comes too late is rolled back."""
+
 
 class Limits(msgspec.Struct, forbid_unknown_fields=True):
     """What the service allows; times in seconds, sizes in bytes."""
@@ -37,14 +42,25 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True):
 
 class ToolpathService(LocalService[Limits]):
     """The service and its controls. Its components are `engine`, a process, and `store`, a
-    database; `seconds_per_task` is the Engine's pace."""
+    database; `seconds_per_task` is the Engine's pace.
+
+    The answers to keyed writes are in that database, not in the `store` that it is given: each is
+    committed with its part or program, so that after `kill -9` the same key has its answer or runs
+    anew. With a `folder` the database lives on, with the API keys in it.
+    """
 
     name = "toolpath"
     base_path = BASE_PATH
     contract = TOOLPATH
 
-    def __init__(self, store: Store | None = None, *, seconds_per_task: float = 0.05) -> None:
-        super().__init__(Limits(), store)
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        seconds_per_task: float = 0.05,
+        folder: Path | None = None,
+    ) -> None:
+        super().__init__(Limits(), store, folder)
         self._keys = keys.minted()
         self._records = Records(lambda: self.folder)
         self._workshop = Workshop(self._records, seconds_per_task=seconds_per_task)
@@ -53,13 +69,13 @@ class ToolpathService(LocalService[Limits]):
         self.app = wrap(self._starlette(), TOOLPATH)
 
     async def start(self) -> None:
-        """Open a fresh database with the keys in it, and start the Engine."""
+        """Open the database, start the Engine, and give it what a former life has left undone."""
         await super().start()
-        for key in self._keys.values():
-            self._records.add_key(key)
+        self._keys = self._records.keys(self._keys)
+        await self._workshop.catch_up()
 
     async def stop(self) -> None:
-        """Stop the Engine and forget everything."""
+        """Stop the Engine and the database."""
         await self._workshop.close()
         await super().stop()
 
@@ -71,7 +87,7 @@ class ToolpathService(LocalService[Limits]):
 
     def credentials(self) -> dict[str, Any]:
         """The API keys, by what is good or bad about them."""
-        return {name: key.token for name, key in self._keys.items()}
+        return {key.name: key.token for key in self._keys}
 
     def effects(self) -> dict[str, Any]:
         """What was really created, whatever anybody was told."""
@@ -79,7 +95,9 @@ class ToolpathService(LocalService[Limits]):
 
     def _starlette(self) -> Starlette:
         handlers = Routes(self._workshop).handlers()
-        once = idempotent(TOOLPATH, self.store, caller=keys.caller_of, on_error="release")
+        once = idempotent(
+            TOOLPATH, self._records, caller=keys.caller_of, lease=LEASE, transactional=True
+        )
         small = bounded(lambda: self.allowed.max_body_bytes, _too_large)
         guards = (self._authenticated, self._quota, small, once)
         guarded = [Middleware(guard) for guard in guards]
