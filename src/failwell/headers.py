@@ -18,6 +18,7 @@ LONGEST = 1e9
 """Seconds (about 31 years) at which a wait is no longer told from a longer one."""
 
 _SECONDS = r"[ \t]*(-?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ \t]*"
+_ONE_OF_SEVERAL = r"[ \t]*(?:[A-Za-z]+,)?[^,]+"
 _FAR_YEAR = r"(?a)\b[0-9]{1,2}[ -][A-Za-z]{3}[ -][0-9]{5,}\b|:[0-9]{2} [0-9]{5,}[ \t]*$"
 _TRACEPARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}"
 _KEY = r"[\x21-\x7e]{1,255}"
@@ -28,12 +29,18 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
 
     `value` is the field's text: whole or decimal seconds, or an HTTP-date, which is measured
     against the answer's own `date` field where there is one, so that clocks need not agree, and
-    against `now` (epoch seconds) otherwise. A past date or a negative number is 0.
+    against `now` (epoch seconds) otherwise. A past date or a negative number is 0. Of several, as
+    where a proxy has added a field of its own, the longest holds.
 
     Source: RFC 9110 section 10.2.3; decimals are outside it and in use.
     """
     if value is None:
         return None
+    asked = [_asked(one, date, now) for one in re.findall(_ONE_OF_SEVERAL, value)]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _asked(value: str, date: str | None, now: float) -> float | None:
     seconds = re.fullmatch(_SECONDS, value)
     if seconds:
         return 0.0 if seconds[1] else min(float(seconds[2]), LONGEST)

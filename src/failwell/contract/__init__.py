@@ -163,6 +163,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "title", titles.known(self.name, self.title))
+        msgspec.structs.force_setattr(self, "unlisted", Outcome(self.unlisted))
         seen = [(entry.code, entry.status) for entry in self.codes]
         twice = {pair for pair in seen if seen.count(pair) > 1}
         if twice:

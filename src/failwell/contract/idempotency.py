@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, Self
 
 import msgspec
 
-from failwell.settings import require
+from failwell.settings import is_number, require
 
 REPLAYED = frozenset(
     {"content-type", "content-language", "content-encoding", "location", "link", "etag"}
     | {"last-modified", "cache-control", "vary", "content-location", "content-disposition"}
 )
 """Headers that a replay carries unless a contract says otherwise: those that tell of the body."""
+
+
+KEYS = ("required", "honoured", "ignored")
+REPLAYS = ("same", "result")
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +32,9 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     where another body and a first request that is still running have entries of their own.
     `replays` names the headers that a replay carries. `replay="result"` answers a used key with
     the conflict, and the first answer's body in its member `result`.
+
+    Raises `ValueError` for a word that is none of these, a header that cannot be, and a retention
+    that is no time.
     """
 
     header: str | None = "Idempotency-Key"
@@ -41,7 +49,13 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     replay: Literal["same", "result"] = "same"
 
     def __post_init__(self) -> None:
-        require(self.retention > 0, "retention", self.retention, "above 0 seconds")
+        for name, words in (("keys", KEYS), ("replay", REPLAYS)):
+            said = getattr(self, name)
+            require(said in words, name, said, " or ".join(map(repr, words)))
+        is_name = self.header is None or _is_name(self.header)
+        require(is_name, "header", self.header, "the name of a header field, or None")
+        is_time = is_number(self.retention) and self.retention > 0
+        require(is_time, "retention", self.retention, "above 0 seconds")
 
     @property
     def trusted(self) -> bool:
@@ -85,3 +99,10 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         """A used key is answered with 409, and with the first answer's body in `result`."""
         own = cls(keys="honoured", conflict=(code, 409), replay="result")
         return msgspec.structs.replace(own, **rules)
+
+
+def _is_name(header: object) -> bool:
+    """Whether a field can be called so (RFC 9110 section 5.6.2)."""
+    return (
+        isinstance(header, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header) is not None
+    )

@@ -104,6 +104,20 @@ def test_a_second_run(client: Any, lab: Lab, kind: str, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("kind", ["spec", "batch", "cell", "measurement"])
+def test_the_record_that_is_there_and_cannot_be_read(clients: Clients, lab: Lab, kind: str) -> None:
+    """The failed look says that the write itself did nothing, and tells both."""
+    client = clients(lab, project_id=lab.project, max_retries=0)
+    shelf = Shelf(client, lab)
+    shelf.make(kind, or_get=True)
+    lab.suffer({"match": {"method": "GET", "path": "/cell*"}, "fault": "reset", "times": 9})
+    with pytest.raises(IonworksError) as caught:
+        shelf.make(kind, or_get=True)
+    assert isinstance(caught.value, failwell.APIConnectionError)
+    assert caught.value.outcome is Outcome.NOT_STARTED
+    assert [attempt.method for attempt in caught.value.attempts] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("kind", ["spec", "batch", "cell", "measurement"])
 def test_a_record_that_is_another(client: Any, lab: Lab, kind: str) -> None:
     """`create_or_get` gives it, as the guide promises, and does not pass it off for what was given:
     a warning, at the caller's own line, says which fields differ and how."""

@@ -13,7 +13,7 @@ from failwell.apis.ionworks.client.records import (
     CellSpecification,
     Page,
 )
-from failwell.apis.operation import Ask, Operation, deleted
+from failwell.apis.operation import Ask, Operation, belonging_to, deleted
 from failwell.errors import ConflictError, InvalidRequestError
 
 T = TypeVar("T")
@@ -110,10 +110,10 @@ def _or_same(made: Operation[T], room: str, cls: type[T]) -> Operation[T]:
         identifier = existing.named_by(clash)
         if identifier is None:
             raise
-        issues = clash.issues
-    record = yield from get(room, cls, identifier)
-    existing.warn(room.removesuffix("s").replace("_", " "), identifier, issues)
-    return record
+        with belonging_to(clash):
+            record = yield from get(room, cls, identifier)
+        existing.warn(room.removesuffix("s").replace("_", " "), identifier, clash.issues)
+        return record
 
 
 def update_cell(cell: str, data: Mapping[str, Any]) -> Operation[CellInstance]:

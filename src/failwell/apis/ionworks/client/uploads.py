@@ -16,7 +16,7 @@ from failwell.apis.ionworks.client.asked import fields, path, plain, write
 from failwell.apis.ionworks.client.cells import CELLS, get
 from failwell.apis.ionworks.client.records import CellMeasurement
 from failwell.apis.ionworks.exceptions import JOB_FAILED, JOB_TIMEOUT, invalid_measurement
-from failwell.apis.operation import Ask, Operation
+from failwell.apis.operation import Ask, Operation, belonging_to
 from failwell.errors import ConflictError, InvalidRequestError
 from failwell.job import Job
 from failwell.policy.natural import differences
@@ -106,7 +106,8 @@ def or_get(plan: Draft, act: Operation[T]) -> Operation[T | CellMeasurement]:
         identifier = existing.named_by(clash)
         if identifier is None:
             raise
-    response, _ = yield from Ask("GET", path(MEASUREMENTS, identifier))
+        with belonging_to(clash):
+            response, _ = yield from Ask("GET", path(MEASUREMENTS, identifier))
     held = answered.read(response, dict[str, Any])
     issues = differences(_settled(plan.measurement), _settled(held))
     existing.warn("measurement", identifier, issues)
