@@ -64,6 +64,7 @@ def test_everything_has_its_help(words: tuple[str, ...]) -> None:
         ("runs list", "(see failwell runs list --help)"),
         ("trace --limit x", "--limit"),
         ("explain --bogus", "--bogus"),
+        ("explain --statu 404", "Did you mean --status?"),
         ("demo --faults awful", "heavy"),
         ("sandbox --port 99999", "there is no port 99999"),
         ("sandbox --only nobody", "matcraft"),

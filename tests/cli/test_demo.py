@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import failwell
@@ -72,6 +77,49 @@ def test_fair_weather(folder: Path) -> None:
         priced = rf"^Toolpath +{name} +priced .*\$\d+\.\d\d, \d+:\d\d min *$"
         assert re.search(priced, done.stdout, re.MULTILINE)
     assert f"{REFUSED}: the part is a surface without a solid" in done.stdout
+    assert "limits set for this run: Toolpath requests per minute 6,000\n" in done.stdout
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    """Two files of one stem are two pieces of work. What is no STEP file is refused in plain words
+    and nothing of it is lost; the exit status says that not all was priced."""
+    shutil.copy(DATA / f"{GOOD}.step", tmp_path / "p.step")
+    shutil.copy(DATA / f"{OTHER}.step", tmp_path / "p.stp")
+    (tmp_path / "empty.step").touch()
+    (tmp_path / "binary.STEP").write_bytes(b"\0\xff" * 99)
+    done = demo("--plain", "--faults", "none", "--files", str(tmp_path))
+    assert (done.returncode, done.stderr) == (2, "")
+    told = summary(done.stdout)
+    assert (told["files"], told["duplicates"], told["lost"]) == (4, 0, 0)
+    for name, price in (("p.step", r"\$11.85"), ("p.stp", r"\$8.23")):
+        assert re.search(rf"^Toolpath +{name} +priced +{price}", done.stdout, re.MULTILINE)
+    for name, why in (("empty.step", "is empty"), ("binary.STEP", "is binary, not STEP text")):
+        assert re.search(rf"^Toolpath +{name} +refused *$", done.stdout, re.MULTILINE)
+        assert f"{name}: The STEP file '{name}' {why}\n" in done.stdout
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_ends_the_run_and_its_sandbox(folder: Path, ending: signal.Signals) -> None:
+    """The jobs end with the sandbox, so nobody is told how to wait for them again; a second signal
+    does not cut that end short."""
+    command = ["demo", "--plain", "--only", "toolpath", "--files", str(folder)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "failwell", *command],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as child:  # fmt: skip
+        watchdog = threading.Timer(60, child.kill)
+        watchdog.start()
+        assert child.stdout is not None
+        assert any("measuring" in line for line in child.stdout)
+        begun = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+        sandbox = begun.read_text().split() if begun.exists() else []
+        for _ in range(2):
+            os.killpg(child.pid, ending)
+            time.sleep(0.02)
+        _, said = child.communicate()
+        watchdog.cancel()
+    assert ("Detached" in said, child.returncode) == (False, 130)
+    assert not any(Path(f"/proc/{one}").exists() for one in sandbox)
 
 
 def test_fair_weather_for_machines(folder: Path) -> None:
@@ -225,6 +273,9 @@ def test_the_status_tells_the_truth(
     assert render.demo(report) == status
     told = summary(capsys.readouterr().out)
     assert (told["duplicates"], told["lost"], told["faults"]) == (duplicates, lost, 4)
+    mistaken = Item("toolpath", "empty", refused="It is empty", is_mistake=True)
+    report = msgspec.structs.replace(report, items=(job(1), mistaken))
+    assert render.demo(report) == (status or 2)
 
 
 def test_the_report_for_machines(capsys: pytest.CaptureFixture[str]) -> None:

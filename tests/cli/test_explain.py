@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,21 @@ def test_a_status_that_no_error_has(told: Told, status: str) -> None:
     assert "use 400 to 599" in told.refusal(BODY, "--status", status)
 
 
+@pytest.mark.parametrize("method", ["", "foo bar", "GET\r\nX: y", "é"])
+def test_a_method_that_there_cannot_be(told: Told, method: str) -> None:
+    """A `--method` that is no token (RFC 9110 section 5.6.2) is refused by its name."""
+    assert "--method" in told.refusal(BODY, "--status", "503", "--method", method)
+
+
+def test_what_is_told_does_not_contradict_itself(told: Told) -> None:
+    """A conflict that passes with time is not for good: when, and what to do, say the same."""
+    said = {"code": "conflict", "message": "Part part0001 is still being processed"}
+    words = told.words(json.dumps({"error": said}), "--contract", "toolpath")
+    assert "Not before the conflict is resolved." in words
+    assert "Not as it is" not in words
+    assert "send the same request with the same key" in words
+
+
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/3"])
 def test_any_status_line(told: Told, end: str, version: str) -> None:
@@ -207,6 +223,8 @@ def test_garbage_with_a_status_is_explained(told: Told) -> None:
     """Whatever the body is, the status means something; the terminal is given no orders."""
     words = told.words(b"\x1b[31mred\x00\xff", "--status", "500")
     assert "(500)" in words
+    noise = random.Random(0).randbytes(4000)
+    assert "(500): HTTP 500\n" in told.words(noise, "--status", "500")
     hostile = json.dumps(
         {"error": {"code": "c", "message": "a\x1b]0;title\x07b", "requestId": "r"}}
     )
@@ -220,16 +238,23 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert capsys.readouterr().err.startswith(f"failwell: {path}: {why}")
 
 
-def test_standard_input() -> None:
-    """Without a file the answer is read from standard input; the status of the command is 0."""
+@pytest.mark.parametrize("words", ["--contract toolpath", "- --contract toolpath",
+                                   "--contract toolpath -"])  # fmt: skip
+def test_standard_input(words: str) -> None:
+    """Without a file, or for `-`, the answer is read from standard input; the status is 0."""
     done = subprocess.run(
-        [sys.executable, "-m", "failwell", "explain", "--contract", "toolpath"],
+        [sys.executable, "-m", "failwell", "explain", *words.split()],
         input=WHOLE.encode(),
         capture_output=True,
         check=True,
     )
     assert b"The Engine is away" in done.stdout
     assert done.stderr == b""
+
+
+def test_standard_input_and_a_file(told: Told) -> None:
+    """Both are one too many."""
+    assert "give one of them" in told.refusal(WHOLE, "-")
 
 
 def test_a_real_answer(told: Told) -> None:

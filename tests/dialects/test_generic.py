@@ -97,6 +97,10 @@ SHAPES = {
     "by field": lambda s: {"errors": {"name": [s]}},
     "by field, bare": lambda s: {"name": [s]},
     "oauth": lambda s: {"error": "x", "error_description": s},
+    "nest": lambda s: {"statusCode": 400, "message": [s], "error": "Bad Request"},
+    "nest, by field": lambda s: {"message": {"name": [s]}, "error": "Bad Request"},
+    "by field, beside a title": lambda s: {"title": "Bad Request", "name": [s]},
+    "by field, bare strings": lambda s: {"errors": {"name": s}, "error": "Bad Request"},
 }
 
 
@@ -106,6 +110,55 @@ def test_the_human_sentence_is_kept(shape: Any, sentence: str) -> None:
     """In every shape that is in use the sentence comes out, word for word."""
     body = json.dumps(shape(sentence)).encode()
     assert generic.read(reply(400, body, "application/json")).message == sentence
+
+
+SEVERAL = {
+    "nest": lambda a, b: {"message": [a, b], "error": "Bad Request"},
+    "beside a sentence": lambda a, b: {"message": [b], "error": a},
+    "beside a code": lambda a, b: {"message": [a, b], "error": "ValidationError"},
+    "fields": lambda a, b: {"message": {"age": a, "name": [b]}, "title": "Unprocessable Entity"},
+    "titles": lambda a, b: {"message": {"title": a, "body": b}, "error": "Bad Request"},
+    "fields at the top": lambda a, b: {"age": [a], "name": [b], "code": "invalid"},
+    "fields under error": lambda a, b: {"error": {"age": [a, b]}, "title": "Bad Request"},
+    "fields under detail": lambda a, b: {"detail": {"age": [a], "name": [b]}, "error": "x"},
+    "constraints": lambda a, b: {
+        "message": [{"property": "age", "constraints": {"isInt": a, "max": b}}],
+        "error": "Bad Request",
+    },
+    "messages": lambda a, b: {"messages": [a, b], "title": "Content Too Large"},
+    "violations": lambda a, b: {"title": a, "violations": [{"propertyPath": "x", "title": b}]},
+}
+
+
+@pytest.mark.parametrize("shape", SEVERAL.values(), ids=SEVERAL)
+def test_every_sentence_is_kept(shape: Any) -> None:
+    """A short label beside them takes the place of none: each is in the message or an issue."""
+    first, second = "The age is wrong", "The name is wrong"
+    failure = generic.read(reply(400, json.dumps(shape(first, second)).encode()))
+    told = [failure.message, *(issue.message for issue in failure.issues)]
+    assert all(any(said in one for one in told) for said in (first, second))
+    assert "Bad Request" not in told
+
+
+def test_a_field_of_a_violation_has_its_path() -> None:
+    """By whichever name frameworks call it."""
+    for name in ("field", "path", "param", "property", "propertyPath"):
+        body = {"violations": [{name: "age", "message": "too low"}], "title": "Bad Request"}
+        (issue,) = generic.read(reply(400, json.dumps(body).encode())).issues
+        assert (issue.path, issue.message) == ("age", "too low")
+
+
+def test_an_object_that_speaks_is_no_list_of_fields() -> None:
+    """What stands beside a sentence and a code is not taken for what is wrong with a field."""
+    for name in ("message", "errors", "error"):
+        body = {name: {"message": "No such oven", "code": "E1", "path": "/ovens", "ids": ["a"]}}
+        failure = generic.read(reply(400, json.dumps(body).encode()))
+        assert (failure.message, failure.code, failure.issues) == ("No such oven", "E1", ())
+    body = {"error": "Conflict", "code": "taken", "ids": ["7", "8"], "roles": ["admin"]}
+    failure = generic.read(reply(409, json.dumps(body).encode()))
+    assert (failure.message, failure.code, failure.issues) == ("Conflict", "taken", ())
+    body = {"error": "Bad Request", "age": ["必須項目です。"]}
+    assert generic.read(reply(400, json.dumps(body).encode())).message == "必須項目です。"
 
 
 @given(SENTENCES)
@@ -118,6 +171,7 @@ def test_the_human_sentence_is_kept_outside_json(sentence: str) -> None:
         json.dumps({"message": sentence}).encode("utf-16"),
         b"\xef\xbb\xbf" + json.dumps({"message": sentence}, ensure_ascii=False).encode(),
         json.dumps({"code": "x", "detail": sentence}).encode()[:-1],
+        json.dumps({"error": "Bad Request", "message": [sentence]}).encode()[:-2],
         json.dumps({"code": "x", "detail": sentence}, ensure_ascii=False).encode()[:-2],
     ):
         assert generic.read(reply(400, body)).message == sentence

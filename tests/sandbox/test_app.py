@@ -350,6 +350,16 @@ def test_controls_that_there_are_not(
     assert words in problem_of(response, status)
 
 
+def test_a_wrong_method_did_nothing(sandbox: Sandbox) -> None:
+    """A control under a method that it does not take: 405, by its own code, and nothing changed."""
+    response = sandbox.http.delete(f"{CONTROLS}/faults")
+    assert "method" in problem_of(response, 405)
+    assert (response.json()["code"], response.json()["outcome"]) == (
+        "method_not_allowed", "not_started",
+    )  # fmt: skip
+    assert response.headers["allow"]
+
+
 def test_only_the_systems_that_are_named() -> None:
     """`only` picks systems; one that there is not is told with those that there are."""
     assert [system.name for system in services(("toolpath",))] == ["toolpath"]
@@ -416,6 +426,19 @@ def test_the_command_serves_and_ends(ending: signal.Signals) -> None:
     while not all(map(is_gone, started)):
         assert time.monotonic() < ends, "the Engine outlived its sandbox"
         time.sleep(0.02)
+
+
+def test_a_second_signal_is_the_first_one_again() -> None:
+    """As `timeout -s INT` sends it, to the command and to its group: it ends as after one."""
+    with command("--port", "0", "--only", "toolpath") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready ")
+        process.send_signal(signal.SIGINT)
+        for again in (signal.SIGINT, signal.SIGTERM):
+            time.sleep(0.03)
+            os.killpg(process.pid, again)
+        assert process.communicate(timeout=15) == ("", "")
+        assert process.returncode == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="asks /proc for the processes")

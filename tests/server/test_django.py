@@ -446,12 +446,20 @@ def test_what_left_nothing_frees_the_key(
     assert post(http, url + path, key, tag=tag).status_code == 201
 
 
-@pytest.mark.parametrize("path", ["/api/orders", "/api/aorders"])
+@pytest.mark.parametrize(
+    ("path", "do"),
+    [
+        ("/api/orders", "raise"),
+        ("/api/aorders", "raise"),
+        ("/api/aorders", "await what is cancelled"),
+    ],
+)
 def test_an_exception_is_kept(
-    http: httpx2.Client, url: str, project: Any, key: str, tag: str, path: str
+    http: httpx2.Client, url: str, project: Any, key: str, tag: str, path: str, do: str
 ) -> None:
-    """Nobody knows what it left behind: the same 500 again, and no second run."""
-    first, again = (post(http, url + path, key, tag=tag, do="raise") for _ in range(2))
+    """Nobody knows what it left behind: the same 500 again, and no second run. That what was
+    awaited was cancelled, and the request was not, is such an exception."""
+    first, again = (post(http, url + path, key, tag=tag, do=do) for _ in range(2))
     assert (first.status_code, again.content, project.done[tag]) == (500, first.content, 1)
     assert first.headers[OUTCOME] == again.headers[OUTCOME] == "unknown"
 

@@ -34,7 +34,8 @@ app = cyclopts.App(
     help="Failing HTTP APIs, on both sides of the wire.",
     help_epilogue=(
         "Exit status: 0 if all went well, 1 if something failed, 2 if the arguments or the input "
-        "cannot be meant, 130 after Ctrl-C. What went wrong is one line on standard error."
+        "cannot be meant, 130 after Ctrl-C (0 for the sandbox, whose end it is). What went wrong "
+        "is one line on standard error."
     ),
     error_formatter=_mistake,
     error_console=Console(stderr=True, soft_wrap=True),

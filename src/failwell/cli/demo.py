@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from failwell.cli import render
+from failwell.cli.ending import heed_the_first_interrupt
 from failwell.cli.options import Flag, Several
 from failwell.sandbox.demo import Report, Weather
 
@@ -23,7 +24,8 @@ def demo(
 ) -> int:
     """Do the main jobs of the systems through the sandbox, over a bad network and failing parts.
 
-    The exit status is 1 where something was done twice or was lost.
+    The exit status is 1 where something was done twice or was lost, and 2 where a file of `--files`
+    is no STEP file that Toolpath takes: it is refused, and all others are priced.
 
     Parameters
     ----------
@@ -70,8 +72,13 @@ def _worked(
     from failwell.sandbox.demo.run import run
 
     work = lines(only, files)
+
+    async def watched() -> Report:
+        heed_the_first_interrupt()
+        return await run(work, weather=weather, seed=seed, watch=watch)
+
     with render.watching(plain=plain, aside=aside) as watch:
-        return asyncio.run(run(work, weather=weather, seed=seed, watch=watch))
+        return asyncio.run(watched())
 
 
 def _write_page(report: Report, path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from types import FrameType
+from typing import Any, ParamSpec
 
 from failwell.actions import StoreError
 from failwell.cli import render
@@ -47,6 +49,25 @@ def in_one_line(verb: Callable[P, int | None]) -> Callable[P, int | None]:
         return status
 
     return run
+
+
+def heed_the_first_interrupt() -> None:
+    """Have the first Ctrl-C, SIGTERM or SIGHUP do what Ctrl-C does now, and no other one anything:
+    what has begun to end is not torn, where it would leave processes and threads behind."""
+    interrupt: Any = signal.getsignal(signal.SIGINT)
+    ends = [getattr(signal, name) for name in _ENDS if hasattr(signal, name)]
+    heeded = [end for end in ends if signal.getsignal(end) is not signal.SIG_IGN]
+
+    def first(_: int, frame: FrameType | None) -> None:
+        for end in heeded:
+            signal.signal(end, signal.SIG_IGN)
+        interrupt(signal.SIGINT, frame)
+
+    for end in heeded:
+        signal.signal(end, first)
+
+
+_ENDS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def _write_no_more() -> None:

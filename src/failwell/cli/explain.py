@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from msgspec.structs import replace
 
 from failwell.cli import contracts, render
@@ -16,6 +19,12 @@ from failwell.explanation import explain as explained
 from failwell.model import Outcome, Request, Response
 from failwell.policy import evidence
 
+Dash = Annotated[bool, Parameter(name="-", negative=(), show_default=False)]
+"""The usual spelling of standard input."""
+
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110 section 5.6.2)."""
+
 _SAY_IT = "say which status it had with --status"
 
 
@@ -26,6 +35,7 @@ def explain(
     contract: str = "generic",
     method: str = "POST",
     status: int | None = None,
+    stdin: Dash = False,
     json: Flag = False,
 ) -> None:
     """Say in plain words what an error answer means.
@@ -34,6 +44,8 @@ def explain(
     ----------
     file
         The answer: its body, or the whole of it as `curl -i` prints it. Standard input if left out.
+    stdin
+        Standard input, as without a file.
     contract
         Whose answer it is: generic, ionworks, ionq, flow, toolpath, matcraft, or module:NAME.
     method
@@ -43,6 +55,8 @@ def explain(
     json
         Print JSON for machines.
     """
+    if stdin and file is not None:
+        raise ValueError(f"- is standard input, and {file} a file: give one of them")
     text = sys.stdin.buffer.read() if file is None else file.read_bytes()
     told = meaning(text, contract=contract, method=method, status=status)
     render.explanation(told, as_json=json)
@@ -53,8 +67,10 @@ def meaning(text: bytes, *, contract: str, method: str, status: int | None) -> E
     contract lists for that.
 
     Raises `ValueError` where it is no error answer: its status is below 400, or it is not JSON
-    and has none; and where the contract is not known or the status cannot be.
+    and has none; and where the contract is not known, or the status or the method cannot be.
     """
+    if not _METHOD.fullmatch(method):
+        raise ValueError(f"--method {method!r} is no method: use a name such as POST or GET")
     if status is not None and not 400 <= status <= 599:
         raise ValueError(f"--status {status} is no error's: use 400 to 599")
     promise, answer = contracts.find(contract), parse(text)

@@ -27,7 +27,8 @@ def sandbox(
 ) -> None:
     """Serve the re-created systems on 127.0.0.1 until Ctrl-C.
 
-    Prints "ready" and the URL when it serves; the URL + "/sandbox.json" lists the systems.
+    Prints "ready" and the URL when it serves; the URL + "/sandbox.json" lists the systems. Ctrl-C
+    and SIGTERM are its proper end, with the exit status 0.
 
     Parameters
     ----------
@@ -52,15 +53,18 @@ def sandbox(
 
 
 def _serve(server: Server, port: int) -> None:
-    """Serve until Ctrl-C or SIGTERM. Raises `OSError` where the port is taken."""
+    """Serve until Ctrl-C or SIGTERM, of which the first counts: what it ends is not left half done.
+
+    Raises `OSError` where the port is taken.
+    """
 
     def stop(_: int, __: object) -> None:
         server.stop()
 
-    signal.signal(signal.SIGTERM, stop)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, stop)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(server.serve(render.ready))
+        asyncio.run(server.serve(render.ready))
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"port {port} cannot be served: {reason} (--port 0 takes any)") from error

@@ -17,17 +17,19 @@ MOST = 100
 _LONGEST = 4096
 """Characters of a pointer that are decoded."""
 
+_PATHS = ("path", "field", "param", "property", "propertyPath")
 _STEP = r"([^.\[\]]+)|\[(\d+)\]"
 
 
-def read(items: Any) -> tuple[Issue, ...]:
+def read(items: Any, *, bare: bool = False) -> tuple[Issue, ...]:
     """The issues that a decoded list spells; what is not an issue is passed over.
 
     Knows FastAPI's `loc`/`msg`/`type`, RFC 9457's `pointer`/`detail`, `path` or `field` with
-    `message` and `value`, bare strings, and an object of fields with a list of strings each.
+    `message` and `value`, the `property` and `constraints` of class-validator, bare strings, and an
+    object of fields with a list of strings each, or a `bare` string.
     """
     if isinstance(items, dict):
-        return tuple(_by_field(cast("dict[str, Any]", items)))[:MOST]
+        return tuple(_by_field(cast("dict[str, Any]", items), bare=bare))[:MOST]
     if not isinstance(items, list):
         return ()
     found = (_issue(item) for item in cast("list[Any]", items)[:MOST])
@@ -57,8 +59,10 @@ def details_of(failure: Failure) -> Any:
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _by_field(fields: dict[str, Any]) -> Iterator[Issue]:
+def _by_field(fields: dict[str, Any], *, bare: bool) -> Iterator[Issue]:
     for path, listed in fields.items():
+        if bare and isinstance(listed, str):
+            listed = [listed]
         sentences = cast("list[Any]", listed) if isinstance(listed, list) else []
         if all(isinstance(sentence, str) and sentence.strip() for sentence in sentences):
             for sentence in sentences[:MOST]:
@@ -71,11 +75,11 @@ def _issue(item: Any) -> Issue | None:
     if not isinstance(item, dict):
         return None
     fields = cast("dict[str, Any]", item)
-    message = _first(fields, "message", "msg", "detail", "reason", "title")
+    message = _first(fields, "message", "msg", "detail", "reason", "title") or _broken(fields)
     if message is None:
         return None
     where = fields.get("loc")
-    path = _dotted(where) if isinstance(where, list) else _first(fields, "path", "field", "param")
+    path = _dotted(where) if isinstance(where, list) else _first(fields, *_PATHS)
     pointer = _first(fields, "pointer")
     if pointer is not None:
         pointer = unquote(pointer[1:_LONGEST]) if pointer.startswith("#") else pointer
@@ -90,6 +94,13 @@ def _issue(item: Any) -> Issue | None:
         code=_first(fields, "code", "type"),
         value=fields.get("value"),
     )
+
+
+def _broken(fields: dict[str, Any]) -> str | None:
+    """The constraints that a property breaks, as class-validator (NestJS) lists them."""
+    told = fields.get("constraints")
+    said = cast("dict[str, Any]", told).values() if isinstance(told, dict) else ()
+    return "; ".join(sentence for sentence in said if isinstance(sentence, str)) or None
 
 
 def pointer_of(path: str) -> str:

@@ -105,6 +105,8 @@ def _may_pass(error: FailwellError) -> bool:
 def _when(error: FailwellError, retry: Retry) -> str:
     if retry == "yes" and error.retry_after is not None:
         return f"Yes, in {spell_seconds(error.retry_after)}."
+    if error.kind is Kind.CONFLICT and retry == "no" and error.outcome is not Outcome.APPLIED:
+        return "Not before the conflict is resolved."  # RFC 9110 section 15.5.10: then resubmitted
     return WHEN[retry]
 
 

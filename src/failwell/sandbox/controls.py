@@ -25,6 +25,12 @@ CONTROLS = Contract(
     codes=(
         Code(code="bad_request", status=400, proves=Outcome.NOT_STARTED, means="Malformed"),
         Code(code="not_found", status=404, proves=Outcome.NOT_STARTED, means="No such thing here"),
+        Code(
+            code="method_not_allowed",
+            status=405,
+            proves=Outcome.NOT_STARTED,
+            means="This path does not take this method",
+        ),
     ),
 )
 """What the controls themselves promise about failing."""

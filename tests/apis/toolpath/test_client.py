@@ -10,6 +10,7 @@ import inspect
 import os
 import pickle
 import random
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -408,7 +409,7 @@ def test_errors_carry_what_the_service_said(clients: Clients, town: Any) -> None
     with pytest.raises(failwell.NotFoundError) as missing:
         clients(town, key="other_team").parts.get("part0001")
     with pytest.raises(failwell.BadRequestError) as invalid:
-        clients(town).parts.create(SPACER, units="cm")
+        clients(town).client.post("parts", json={"name": ""})
     with town.spent(), pytest.raises(failwell.RateLimitError) as limited:
         clients(town, policy=ONCE).parts.create(SPACER)
     said = [(e.value.status_code, e.value.code) for e in (forbidden, refused, missing, invalid)]
@@ -484,6 +485,31 @@ def test_a_file_that_cannot_be_read(toolpath: Any, tmp_path: Path) -> None:
         with pytest.raises(InvalidRequestError, match=words) as caught:
             toolpath.parts.create(step)
         assert len(caught.value.message) < 400
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"units": "cm"}, "units is 'cm': use mm or in"),
+        ({"units": None}, "units is None"),
+        ({"name": ""}, "name is '': give a text that is not blank, or leave it out"),
+        ({"name": "  "}, "name is '  '"),
+        ({"name": 3}, "name is 3"),
+    ],
+)
+def test_what_a_part_cannot_be(toolpath: Any, given: dict[str, Any], words: str) -> None:
+    """A unit that there is not, a blank name, a name that is no text: refused before the upload."""
+    with pytest.raises(InvalidRequestError, match=re.escape(words)):
+        toolpath.parts.create(SPACER, **given)
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("cut_config", ["", " ", 7])
+def test_a_cut_config_that_cannot_be(toolpath: Any, cut_config: Any) -> None:
+    """It is not silently replaced by the default one."""
+    with pytest.raises(InvalidRequestError, match="cut_config is"):
+        toolpath.programs.create("part0001", cut_config=cut_config)
 
 
 @pytest.mark.usefixtures("untouched")

@@ -60,9 +60,11 @@ def step_text(new: NewPart) -> str:
     try:
         packed = base64.b64decode(new.step_file, validate=True)
         unpacker = zlib.decompressobj(wbits=31)
-        data = unpacker.decompress(packed, LARGEST_STEP)
+        data = unpacker.decompress(packed, LARGEST_STEP + 1)
+        if len(data) > LARGEST_STEP:
+            raise ValueError(f"unpacked it is over {LARGEST_STEP // 1024**2} MiB")
         if not unpacker.eof or unpacker.unused_data:
-            raise ValueError("it is cut short, too large when unpacked, or not one gzip file")
+            raise ValueError("it is cut short, or not one gzip file")
         return data.decode("utf-8", "replace")
     except (binascii.Error, zlib.error, ValueError) as error:
         message = f"stepFile does not decode as gzip+base64: {error}"

@@ -146,10 +146,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 
 _DATA = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
+_AN_ID = "7c0c1e9b-4a55-4c39-9d8e-6f1b2a3c4d5e"
 
 
 def _error(entry: Code) -> dict[str, Any]:
-    told = {"code": entry.code, "message": entry.means, "requestId": "7c0c1e9b-example"}
+    told = {"code": entry.code, "message": entry.means, "requestId": _AN_ID}
     return openapi.error([entry], example={"error": told})
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+import reprlib
 import uuid
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import httpx2
 import msgspec
@@ -113,6 +114,9 @@ ESTIMATES: dict[Timings, Job] = {
 
 def create_part(step: StepFile, name: str | None, units: Units, key: str | None) -> Operation[Part]:
     """A new part, processing."""
+    _check_text("name", name)
+    if units not in get_args(Units):
+        raise InvalidRequestError.of(f"units is {reprlib.repr(units)}: use mm or in")
     text, source = stepfile.read(step)
     body: dict[str, Any] = {"name": name or stepfile.stem(source) or "part", "units": units}
     packed = gzip.compress(stepfile.encoded(text, source), compresslevel=6, mtime=0)
@@ -145,6 +149,7 @@ def create_program(
     apart: only while it is processing is there anything to wait for. With the same key the request
     may be sent once more even where an earlier answer was lost.
     """
+    _check_text("cut_config", cut_config)
     body = {"partId": id_of(part)} | ({"cutConfigId": cut_config} if cut_config else {})
     key = str(uuid.uuid4()) if key is None else key
     ask = Ask("POST", "programs", json=body, options=_keyed(key))
@@ -188,6 +193,13 @@ def program_of(ready: Finished) -> Program:
 def estimate_of(ready: Finished) -> Estimate:
     """The estimate that was waited for."""
     return _data(ready.response, Estimate)
+
+
+def _check_text(field: str, given: Any) -> None:
+    """Raises `InvalidRequestError` for what is given and is blank, or no text at all."""
+    if given is not None and not (isinstance(given, str) and given.strip()):
+        said = f"{field} is {reprlib.repr(given)}: give a text that is not blank, or leave it out"
+        raise InvalidRequestError.of(said)
 
 
 def _keyed(key: str | None) -> Options | None:

@@ -67,8 +67,8 @@ class Routes:
     async def create_program(self, request: Request) -> Response:
         """`POST /programs`."""
         new = decoded(await request.body(), NewProgram)
-        if new.cut_config_id not in (None, CUT_CONFIG):
-            raise fail("not_found", message=f"Cut config {new.cut_config_id} not found")
+        if new.cut_config_id is not None and new.cut_config_id != CUT_CONFIG:
+            raise fail("not_found", message=f"Cut config {new.cut_config_id[:40]} not found")
         part = self._part(request, new.part_id)
         if part.status == "processing":
             raise fail("conflict", message=f"Part {part.id} is still being processed")

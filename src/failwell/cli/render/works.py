@@ -46,7 +46,9 @@ def demo(report: Report, *, as_json: bool = False) -> int:
     else:
         width = None if sys.stdout.isatty() else 120
         _report(Console(highlight=False, soft_wrap=True, width=width), report)
-    return 0 if report.is_clean else 1
+    if not report.is_clean:
+        return 1
+    return 2 if report.mistakes else 0
 
 
 def picture(report: Report) -> str:
@@ -116,6 +118,7 @@ def _report(console: Console, report: Report) -> None:
     for item in report.items:
         if item.refused or item.error:
             console.print(Text(f"{item.name}: {item.refused or item.error}", style="yellow"))
+    console.print(f"limits set for this run: {_limits(report)}")
     down = ", each system with a part stopped for a while" if report.weather != "none" else ""
     console.print(
         f"weather {report.weather}{down}; {report.took:.1f} s; "
@@ -123,6 +126,15 @@ def _report(console: Console, report: Report) -> None:
     )
     summary = " ".join(f"{name} {count}" for name, count in report.figures.items())
     console.print(Text(summary, style="bold green" if report.is_clean else "bold red"))
+
+
+def _limits(report: Report) -> str:
+    told = (
+        f"{NAMES[api]} {name.replace('_', ' ')} {value:,}"
+        for api, limits in report.limits.items()
+        for name, value in limits.items()
+    )
+    return ", ".join(told) or "none"
 
 
 def _facts(report: Report) -> dict[str, object]:
@@ -139,4 +151,10 @@ def _facts(report: Report) -> dict[str, object]:
         for item in report.items
     ]
     figures = report.figures
-    return {"weather": report.weather, "seconds": report.took, "figures": figures, "works": works}
+    return {
+        "weather": report.weather,
+        "seconds": report.took,
+        "limits": report.limits,
+        "figures": figures,
+        "works": works,
+    }

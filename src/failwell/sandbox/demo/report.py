@@ -22,8 +22,8 @@ NAMES = {api.name: api.title for api in (TOOLPATH, IONQ, FLOW, IONWORKS, MATCRAF
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The pieces of work, and the books; `faults` are those that the sandbox injected and the
-    components that it stopped, `created` is what it really created, by API and kind; `took` is in
-    seconds."""
+    components that it stopped, `created` is what it really created, by API and kind; `limits` are
+    those that were set for the run, by API; `took` is in seconds."""
 
     items: tuple[Item, ...]
     weather: Weather
@@ -33,11 +33,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     took: float
     outages: tuple[Outage, ...] = ()
     created: Mapping[str, Mapping[str, int]] = {}
+    limits: Mapping[str, Mapping[str, float]] = {}
 
     @property
     def is_clean(self) -> bool:
         """Nothing twice, nothing lost."""
         return self.duplicates == 0 and self.lost == 0
+
+    @property
+    def mistakes(self) -> int:
+        """How many of the files that were given could not be worked on."""
+        return sum(item.is_mistake for item in self.items)
 
     @property
     def figures(self) -> dict[str, int]:

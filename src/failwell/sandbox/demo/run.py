@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, redirect_stderr, suppress
 from typing import Any
 
 import httpx2
@@ -28,9 +29,7 @@ async def run(lines: Sequence[Line], *, weather: Weather, seed: int, watch: Watc
     stage = Stage(watch)
     async with _sandbox(lines, seed) as url, httpx2.AsyncClient(base_url=url) as controls:
         apis = (await controls.get("/sandbox.json")).raise_for_status().json()["apis"]
-        async with asyncio.TaskGroup() as group:
-            for line in lines:
-                group.create_task(_work(line, apis[line.api], stage, controls, weather))
+        await _together(_work(line, apis[line.api], stage, controls, weather) for line in lines)
         took, faults = stage.now(), 0
         created: dict[str, dict[str, int]] = {}
         for line in lines:
@@ -48,7 +47,27 @@ async def run(lines: Sequence[Line], *, weather: Weather, seed: int, watch: Watc
         took=took,
         outages=tuple(stage.outages),
         created=created,
+        limits={line.api: line.limits for line in lines},
     )
+
+
+async def _together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it. After Ctrl-C no wait says how to wait for its job again, as waits do: the jobs
+    end with the sandbox."""
+    done = asyncio.ensure_future(_all(works))
+    try:
+        await asyncio.shield(done)
+    except asyncio.CancelledError:
+        done.cancel()
+        with redirect_stderr(io.StringIO()):
+            await asyncio.gather(done, return_exceptions=True)
+        raise
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(work)
 
 
 async def _work(
@@ -71,7 +90,7 @@ async def _one(item: Item, worker: Worker, places: asyncio.Semaphore, stage: Sta
         try:
             await worker(item)
         except FailwellError as error:
-            item.error, item.state = repr(error), "gave up"
+            item.error, item.state = f"{type(error).__name__}: {error.message}", "gave up"
         stage.changed()
 
 
@@ -91,11 +110,13 @@ async def _stop_and_start(
 
 @asynccontextmanager
 async def _sandbox(lines: Sequence[Line], seed: int) -> AsyncGenerator[str]:
+    """The sandbox's URL. It is in a session of its own: a Ctrl-C at the terminal is for the run,
+    which ends it, and not for each of its processes."""
     command = ["-m", "failwell", "sandbox", "--port", "0", "--seed", str(seed)]
     for line in lines:
         command += ["--only", line.api]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdout=PIPE, env={**os.environ}
+        sys.executable, *command, stdout=PIPE, env={**os.environ}, start_new_session=True
     )
     try:
         yield await _ready(process)

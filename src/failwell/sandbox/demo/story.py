@@ -49,6 +49,7 @@ class Call(msgspec.Struct):
 class Item(msgspec.Struct):
     """One piece of work: a file, a circuit, a campaign. `state` is for people; `result` is what
     came of it and `refused` why it rightly came to nothing, in words; one of them makes it done.
+    `is_mistake` where what was given is no such thing, so that there was no work to do.
     `created` are the ids that it was told, by their kind."""
 
     api: str
@@ -57,6 +58,7 @@ class Item(msgspec.Struct):
     calls: list[Call] = []
     result: str | None = None
     refused: str | None = None
+    is_mistake: bool = False
     error: str | None = None
     surfaced: list[Explanation] = []
     created: dict[str, list[str]] = {}

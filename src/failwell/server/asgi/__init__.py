@@ -17,6 +17,7 @@ from failwell.server.context import begin_serving, end_serving
 from failwell.server.exchange import Answer, Exchange
 from failwell.server.guard import single_tenant
 from failwell.server.routing import template
+from failwell.server.stray import unless_cancelled
 from failwell.server.types import App, Fields, Message, Receive, Scope, SendMessage
 
 __all__ = [
@@ -57,7 +58,7 @@ def wrap(app: App, contract: Contract, *, journal: Journal | None = None) -> App
         answering = _Answering(exchange, send)
         token = begin_serving(context)
         try:
-            await app(scope, receive, answering.send)
+            await unless_cancelled(app(scope, receive, answering.send))
         except Exception as error:
             if not await answering.fail(error):
                 raise

@@ -19,6 +19,7 @@ from failwell.server.context import writing
 from failwell.server.guard import Asked, Guard, outcome_of
 from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
+from failwell.server.stray import unless_cancelled
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 from failwell.stores.threaded import unblocked
 
@@ -141,7 +142,7 @@ class _Handler:
     async def run(self) -> Response:
         """The app's answer, as far as it is to be kept."""
         try:
-            await self._app(self._scope, self._next, self.answer.take)
+            await unless_cancelled(self._app(self._scope, self._next, self.answer.take))
         except Exception as error:
             if self.answer.has_begun:
                 raise BrokenOffError(error) from error

@@ -23,6 +23,7 @@ from failwell.server.asgi.leaving import Leaving, give
 from failwell.server.guard import Asked, Guard, Settings, logger, outcome_of
 from failwell.server.kept import close_of, closing, kept
 from failwell.server.outage import Outage
+from failwell.server.stray import unless_cancelled
 from failwell.server.types import App, Message, Receive, Scope, SendMessage
 from failwell.server.write import Write
 from failwell.stores.threaded import unblocked
@@ -70,7 +71,7 @@ class Claims:
                 return
             claim = scope[_CLAIM] = Claim(self, send)
             try:
-                await app(scope, claim.hearing(receive), claim.send)
+                await unless_cancelled(app(scope, claim.hearing(receive), claim.send))
             except Exception as error:
                 await claim.fail(error)
             else:

@@ -19,6 +19,7 @@ from failwell.flows.serve import Served
 from failwell.server.django.refusals import refusal_of
 from failwell.server.guard import Settings, outcome_of
 from failwell.server.guard import fields_of as fields_of_record
+from failwell.server.stray import unless_cancelled
 from failwell.server.turn import Tee, Turn, Turns
 from failwell.server.wsgi.environ import asked_of, fields_of
 
@@ -83,7 +84,7 @@ class idempotent:  # noqa: N801
                 return _given(turn.served)
             try:
                 with turn.running():
-                    response = await view(*args, **kwargs)
+                    response = await unless_cancelled(view(*args, **kwargs))
             except Exception as error:
                 return await asyncio.to_thread(self._failed, turn, request, error)
             return await asyncio.to_thread(self._done, turn, request, response)

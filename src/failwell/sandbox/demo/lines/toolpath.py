@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -12,12 +12,28 @@ import httpx2
 import msgspec
 
 from failwell.apis.toolpath import AsyncToolpath, Part, Program
-from failwell.errors import JobFailedError, UnprocessableError
+from failwell.errors import (
+    BadRequestError,
+    InvalidRequestError,
+    JobFailedError,
+    UnprocessableError,
+)
+from failwell.model import Outcome
 from failwell.sandbox.demo.line import POLICY, Worker
 from failwell.sandbox.demo.story import Item, Stage, heard, replayed
 from failwell.sandbox.demo.task import Task
 
 T = TypeVar("T", Part, Program)
+
+
+_IS_STEP = (".step", ".stp")
+
+
+def _named(files: Iterable[Path]) -> dict[str, Path]:
+    """The files of a folder by their names, which are whole where their stems are not enough."""
+    files = list(files)
+    stems = {path.stem: path for path in files}
+    return stems if len(stems) == len(files) else {path.name: path for path in files}
 
 
 class Parts:
@@ -34,19 +50,17 @@ class Parts:
     def __init__(self, folder: Path | None = None) -> None:
         self.limits: dict[str, Any] = {"requests_per_minute": 6000}
         home = folder or Path(str(files("failwell.sandbox"))) / "data"
-        is_step = (".step", ".stp")
-        self._files = sorted(p for p in home.iterdir() if p.suffix.lower() in is_step)
+        self._files = _named(p for p in sorted(home.iterdir()) if p.suffix.lower() in _IS_STEP)
         if not self._files:
             raise ValueError(f"there is no STEP file in {home}")
 
     def items(self) -> Sequence[Item]:
         """A piece of work for each file."""
-        return [Item(self.api, path.stem) for path in self._files]
+        return [Item(self.api, name) for name in self._files]
 
     @asynccontextmanager
     async def open(self, about: dict[str, Any], stage: Stage) -> AsyncGenerator[Worker]:
         """A worker that prices files."""
-        paths = {path.stem: path for path in self._files}
         async with AsyncToolpath(
             about["credentials"]["read_write"],
             base_url=about["base_url"],
@@ -57,7 +71,7 @@ class Parts:
         ) as toolpath:
 
             async def work(item: Item) -> None:
-                await _price(_Task(toolpath, item, stage), paths[item.name])
+                await _price(_Task(toolpath, item, stage), self._files[item.name])
 
             yield work
 
@@ -86,6 +100,10 @@ async def _price(task: _Task, path: Path) -> None:
     except (JobFailedError, UnprocessableError) as error:
         item.refused = error.message.partition(" failed: ")[2] or error.message
         item.state = "refused"
+    except (InvalidRequestError, BadRequestError) as error:
+        if error.outcome is not Outcome.NOT_STARTED:
+            raise
+        item.refused, item.state, item.is_mistake = error.message, "refused", True
     else:
         minutes = f"{estimate.duration_seconds // 60}:{estimate.duration_seconds % 60:02d}"
         item.result = f"${estimate.cost_cents / 100:,.2f}, {minutes} min"
