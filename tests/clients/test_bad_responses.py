@@ -69,6 +69,33 @@ def test_what_the_content_type_says_is_held_to(world: World) -> None:
         assert type(one(world, act, contract=failwell.GENERIC)) is BadResponseError
 
 
+PART = Act(status=206, body=b'"id": 5, "na', headers=(("Content-Range", "bytes 1-12/200"),))
+
+
+@pytest.mark.parametrize("contract", [API, failwell.GENERIC], ids=["declared", "generic"])
+def test_a_part_is_no_whole_json(world: World, contract: failwell.Contract) -> None:
+    """A 206 holds the bytes that were asked for, be they of a JSON text."""
+    how = {"headers": {"Range": "bytes=1-12"}, "contract": contract}
+    assert one(world, PART, **how).content == b'"id": 5, "na'
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        *("application/stream+json", "application/x-ndjson", "application/jsonl"),
+        *("application/json-seq", "application/geo+json-seq"),
+        "application/vnd.github.raw+json; charset=utf-8",
+    ],
+)
+def test_a_sequence_of_json_texts_is_not_one(world: World, media: str) -> None:
+    """Lines of JSON, and GitHub's files as they are, are not read as one JSON text; a call that
+    expects JSON has not got it."""
+    act = Act(status=200, body=b'{"a": 1}\n{"a": 2}\n', content_type=media)
+    assert one(world, act, contract=failwell.GENERIC).content == act.body
+    error = one(world, act, contract=failwell.GENERIC, extensions=WANTS_JSON)
+    assert type(error) is BadResponseError
+
+
 def test_a_call_may_expect_anything(world: World) -> None:
     """`expect="any"` takes a page, or nothing, where the contract promises JSON."""
     assert one(world, HTML, extensions=WANTS_ANY).content == PAGE
@@ -247,6 +274,32 @@ def test_a_streamed_page_is_not_handed_out_for_json(world: World) -> None:
         assert world.run(consume, base_url=server.url) == b'{"read": true}'
     with Server([HTML]) as server, pytest.raises(BadResponseError, match="Bad Gateway"):
         world.run(consume, base_url=server.url, policy=ONCE)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_stream_that_is_read_whole_is_what_was_promised(world: World, method: str) -> None:
+    """`read()` of a stream raises for JSON that is broken, as a call does; chunks go by as they
+    come."""
+    with Server([CUT_JSON, CUT_JSON, Act(status=200, body=b'{"a": 1}')]) as server:
+
+        async def whole(client: Face) -> Any:
+            async with client.stream(method, "/records", extensions=WANTS_JSON) as response:
+                body = await response.aread() if world.is_async else response.read()
+                assert body == response.content
+                return response.json()
+
+        async def scenario(client: Face) -> Any:
+            with pytest.raises(BadResponseError) as caught:
+                await whole(client)
+            async with client.stream(method, "/records", extensions=WANTS_JSON) as response:
+                assert await read(response) == CUT_JSON.body
+            return caught.value, await whole(client)
+
+        error, value = world.run(scenario, base_url=server.url, contract=LOOSE)
+    assert "cut or broken" in error.message
+    assert error.status_code == 200
+    assert error.outcome is (Outcome.APPLIED if method == "POST" else None)
+    assert value == {"a": 1}
 
 
 def test_a_streamed_refusal_is_read_and_raised(world: World) -> None:

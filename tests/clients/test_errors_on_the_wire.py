@@ -191,6 +191,8 @@ MALFORMED = [
     "http://" + "a" * 70 + ".test/",
     "http://a..b/",
     "http://127.0.0.1:99999/",
+    "http://127.0.0.1:-1/",
+    "http://127.0.0.1:0/",
     "http:///nohost",
     "ftp://127.0.0.1/file",
     "file:///etc/hosts",

@@ -14,6 +14,7 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import httpx2
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ import failwell
 from clients.fault_server import Act, Seen, Server, error
 from clients.world import API, Face, World, read
 from failwell import FailwellError, Idempotency, Policy
+from failwell.clients.httpx import Transport
 
 SECRETS = {
     "bearer": "tok_live_9f8e7d6c5b4a",
@@ -210,6 +212,62 @@ def test_form_bodies_and_basic_auth(world: World) -> None:
     assert leaks(exposed(found), SECRETS | {"credentials": credentials}) == []
 
 
+PEM = b"-----BEGIN KEY-----\r\nMIIabc\r\n-----END KEY-----"
+BODIES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "parts": (
+        {
+            "data": {"user": "adam", "password": SECRETS["password"]},
+            "files": {
+                "private_key": ("key.pem", PEM),
+                "config": (None, b'{"api_key": "in-a-part-1"}', "application/json"),
+                "file": b"0123",
+            },
+        },
+        {"password": SECRETS["password"], "key": PEM.decode(), "in a part": "in-a-part-1"},
+    ),
+    "object": (
+        {"json": {"password": {"old": "old-word-1", "new": "new-word-1"}}},
+        {"old": "old-word-1", "new": "new-word-1"},
+    ),
+    "number": ({"json": {"user": "adam", "pin": 98765432}}, {"pin": "98765432"}),
+    "plural": ({"json": {"tokens": ["one-of-two-1"]}}, {"token": "one-of-two-1"}),
+    "quoted": ({"json": {"passPhrase": 'a "b" \\ c'}}, {"phrase": 'a "b" \\ c'}),
+    "XML": (
+        {"content": b'<a pwd="in-a-tag-1"><password>tag-word-1</password></a>'},
+        {"attribute": "in-a-tag-1", "element": "tag-word-1"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["refused", "failed", "page", "lost", "cut"])
+@pytest.mark.parametrize("body", BODIES)
+def test_bodies_of_other_shapes(
+    world: World, body: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A form of parts, an object or a number under a secret name, XML: none of it is seen again."""
+    caplog.set_level(logging.DEBUG, logger="failwell")
+    sent, secrets = BODIES[body]
+    found = provoke(world, ACTS[name], UNKEYED, **{"json": None} | sent)
+    text = exposed(found) | {"log": "\n".join(r.getMessage() for r in caplog.records)}
+    assert leaks(text, SECRETS | secrets) == []
+    assert found.sent is not None
+    assert found.sent.body is None
+
+
+@pytest.mark.parametrize("name", ["page", "lost"])
+def test_parts_over_httpx(name: str) -> None:
+    """The same of a form of parts that is sent by httpx's own client, at whose seam failwell is."""
+    sent, secrets = BODIES["parts"]
+    transport = Transport(contract=UNKEYED, policy=ONCE)
+    with (
+        Server([ACTS[name]]) as server,
+        httpx.Client(transport=transport) as client,
+        pytest.raises(FailwellError) as caught,
+    ):
+        client.post(server.url + "/records", headers=HEADERS, **sent)
+    assert leaks(exposed(caught.value), SECRETS | secrets) == []
+
+
 class Signs(httpx2.Auth):
     """Puts its credentials on a request of its own making, not on the caller's."""
 
@@ -245,6 +303,57 @@ def test_a_cookie_that_a_redirect_set(world: World) -> None:
         found = world.run(scenario, base_url=server.url, follow_redirects=True)
     assert len(server.requests) == 2
     assert leaks(exposed(found), {"cookie": "set-on-the-way-1"}) == []
+
+
+@pytest.mark.parametrize("name", ["refused", "page", "lost"])
+def test_the_address_that_a_redirect_leads_to(world: World, name: str) -> None:
+    """A presigned URL from the first hop, echoed by the last of three, is taken out."""
+    hops = [
+        Act(status=307, commit=False, headers=(("Location", "/b?X-Amz-Signature=signed-1"),)),
+        Act(status=307, commit=False, headers=(("Location", "/c?token=on-the-way-2"),)),
+    ]
+
+    def echoes_all(seen: Seen) -> Act:
+        told = error(403, "invalid", f"bad signed-1 at {seen.path}")
+        return Act(status=403, body=told, commit=False)
+
+    last = {"refused": echoes_all, "page": shows_page, "lost": Act("reset")}[name]
+    with Server([*hops, last]) as server:
+
+        async def scenario(client: Face) -> FailwellError:
+            with pytest.raises(FailwellError) as caught:
+                await client.post("/a", json={"a": 1})
+            return caught.value
+
+        found = world.run(
+            scenario, base_url=server.url, follow_redirects=True, contract=UNKEYED, policy=ONCE
+        )
+    assert len(server.requests) == 3
+    assert leaks(exposed(found), {"first": "signed-1", "second": "on-the-way-2"}) == []
+
+
+def test_a_hook_that_quotes_the_location(world: World) -> None:
+    """`raise_for_status` in a hook quotes where a redirect leads: without what is secret in it."""
+
+    def check(response: httpx2.Response) -> None:
+        response.raise_for_status()
+
+    async def acheck(response: httpx2.Response) -> None:
+        response.raise_for_status()
+
+    moved = Act(status=302, commit=False, headers=(("Location", "/x?token=led-there-1&page=2"),))
+    with Server([moved]) as server:
+
+        async def scenario(client: Face) -> FailwellError:
+            with pytest.raises(FailwellError) as caught:
+                await client.get("/a")
+            return caught.value
+
+        hooks = {"response": [acheck if world.is_async else check]}
+        found = world.run(scenario, base_url=server.url, event_hooks=hooks)
+    assert type(found) is failwell.BadResponseError
+    assert "page=2" in found.message
+    assert leaks(exposed(found), {"location": "led-there-1"}) == []
 
 
 def test_the_clients_own_headers_and_jar(world: World) -> None:

@@ -10,7 +10,13 @@ from failwell import headers
 from failwell.contract import Contract
 from failwell.model import Request
 
-_NO_BODY = frozenset({204, 205, 304})
+_NOT_WHOLE = frozenset({204, 205, 206, 304})
+"""These have no body, or a part of one (206, RFC 9110 section 15.3.7)."""
+
+_UNTRUE = ("stream+json", ".raw+json")
+"""Names that end as RFC 6839 has it for JSON, and stand for a text on each line, or, at GitHub, for
+a file as it is."""
+
 _whole_json = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -36,16 +42,21 @@ def is_kept(
         return True
     promised = contract.reads_json if expects is None else expects
     media = headers.media_type(content_type)
-    if not promised and not headers.is_json(media):
+    if not promised and not says_json(media):
         return True
     is_success = 200 <= status < 300
-    if not is_success or status in _NO_BODY or request.method == "HEAD":
+    if not is_success or status in _NOT_WHOLE or request.method == "HEAD":
         return True
     if promised and not headers.is_json(media):
         return False
     if body is None:
         return True
     return is_json(body) if body else not promised
+
+
+def says_json(media: str) -> bool:
+    """Whether an answer of this media type calls itself one JSON text."""
+    return headers.is_json(media) and not media.endswith(_UNTRUE)
 
 
 def expects_json(contract: Contract, request: Request) -> bool:

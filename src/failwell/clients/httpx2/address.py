@@ -29,8 +29,8 @@ def why_unreachable(host: bytes, port: int | None) -> str | None:
     """
     if host and (len(host) > 254 or not re.fullmatch(_HOST, host)):
         return "The URL's host is not a name or address that can exist"
-    if port is not None and port > 65535:
-        return f"The URL's port is {port}: at most 65535 is possible"
+    if port is not None and not 0 < port <= 65535:
+        return f"The URL's port is {port}: 1 to 65535 are possible"
     return None
 
 

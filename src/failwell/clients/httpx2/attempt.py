@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 
 import httpx2
 
+from failwell.clients.httpx2 import hops
 from failwell.clients.httpx2.body import Tracked
+from failwell.clients.httpx2.carried import carried
 from failwell.clients.limits import awithin
 from failwell.model import Fault, Headers, Kind, Reply, Response
 
@@ -72,15 +73,15 @@ ERROR_LIMIT = 1024 * 1024
 
 def answer(response: httpx2.Response, asked: httpx2.Request, body: bytes | None) -> Response:
     """The whole answer (or, with no body, one whose body the caller will read)."""
-    last = response.request
-    failed = response.status_code >= 400
+    last, failed = response.request, response.status_code >= 400
+    is_plain = last is asked and getattr(asked.stream, "fields", None) is None
     return Response(
         status=response.status_code,
         headers=Headers(response.headers) if failed else response.headers,
         body=body,
         at=time.time(),
         native=response,
-        asked=_asked(asked, last) if failed or last is not asked else asked.headers,
+        asked=asked.headers if is_plain and not failed else carried(asked, response),
         direct=last is asked or last.method == asked.method,
         metered=speaks_of_limits(response),
     )
@@ -101,14 +102,6 @@ def content_type(response: httpx2.Response) -> str | None:
     which encoding they are, before it looks for text."""
     raw = dict(response.headers.raw).get(b"content-type")
     return response.headers.get("content-type") if raw is None else raw.decode("latin-1")
-
-
-def _asked(asked: httpx2.Request, last: httpx2.Request) -> Mapping[str, str]:
-    """The header fields of the request and of the last one that a redirect or an auth scheme
-    made of it, which may carry other credentials."""
-    if last is asked or last.headers == asked.headers:
-        return Headers(asked.headers)
-    return {**asked.headers, **{f"last-{name}": value for name, value in last.headers.items()}}
 
 
 def read_refusal(response: httpx2.Response) -> bytes:
@@ -142,6 +135,18 @@ async def aread_refusal(response: httpx2.Response, within: float | None) -> byte
     return bytes(body[:ERROR_LIMIT])
 
 
+def keep_refusal(response: httpx2.Response) -> None:
+    """Read an answer of 400 and above, for all who come after, hooks too."""
+    if response.status_code >= 400:
+        vars(response)["_content"] = read_refusal(response)
+
+
+async def akeep_refusal(response: httpx2.Response) -> None:
+    """The same of an async client."""
+    if response.status_code >= 400:
+        vars(response)["_content"] = await aread_refusal(response, None)
+
+
 def refusal_of(error: httpx2.HTTPStatusError, asked: httpx2.Request) -> Reply:
     """What a caller's own event hook has turned into an exception; of an answer below 400, only
     the hook knows what is wrong with it."""
@@ -166,20 +171,23 @@ def fault_of(
     )
     if not _is_first_hop(error, asked):
         kind, sent = (Kind.BAD_RESPONSE if kind is Kind.BAD_REQUEST else kind), True
+    elif _is_in_head(error) or (began is None and hops.is_unprocessed(error)):
+        sent = False
+    fields = carried(asked, began, getattr(error, "_request", None))
     if began is not None and began.request.method != asked.method:
         began = None
     return Fault(
         kind=kind,
         name=type(error).__name__,
         message=_message(error, asked),
-        sent=sent and not _is_in_head(error),
+        sent=sent,
         whole=_is_whole(kind, tracked),
         transient=transient,
         status=began.status_code if began is not None else None,
         headers=began.headers if began is not None else {},
         at=time.time(),
-        asked=asked.headers,
-        cause=_clean(error, asked),
+        asked=fields,
+        cause=_clean(error, asked, fields),
     )
 
 
@@ -198,7 +206,7 @@ def _is_whole(kind: Kind, tracked: Tracked | None) -> bool:
 
 
 def _is_first_hop(error: Exception, asked: httpx2.Request) -> bool:
-    return getattr(error, "_request", None) in (None, asked)
+    return getattr(error, "_request", None) in (None, asked) or hops.is_first(error)
 
 
 def _is_in_head(error: Exception) -> bool:
@@ -230,11 +238,11 @@ def _said(error: Exception, asked: httpx2.Request) -> str:
     return f"the header {unfit[0]} holds a control character" if unfit else str(error)
 
 
-def _clean(error: Exception, asked: httpx2.Request) -> Exception | None:
+def _clean(error: Exception, asked: httpx2.Request, fields: Headers) -> Exception | None:
     """The same exception without its request and traceback, which hold the credentials."""
     if not isinstance(error, httpx2.RequestError):
         return None
     from failwell import redaction
 
-    secrets = redaction.secrets_of(asked.headers, asked.url, None)
+    secrets = redaction.secrets_of(fields, asked.url, None)
     return type(error)(redaction.text(_said(error, asked), secrets))

@@ -9,35 +9,42 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from failwell.model import read_json
+from failwell.redaction import fields
+from failwell.redaction.fields import Field
+from failwell.redaction.spellings import needles, spellings
 
 MASK = "[redacted]"
 _MASK = MASK.encode()
-_SHORTEST = 4
-"""Shorter values are left alone: taking every `1` out of a message would hide too much."""
+_SHORTEST, _LONGEST = 4, 1024 * 1024
+"""Shorter values are left alone: taking every `1` out of a message would hide too much. And no
+error is read that a longer one would fit in."""
+
+_LOOKED_AT = 4 * 1024 * 1024
+"""Bytes of a request's body in which secrets are looked for: of a larger one the first half of
+them and the last, and the heads of its parts."""
 
 _SECRET_FIELD = (
-    r"(?i)pass(?:word|wd|phrase|code)|^pass$|pwd|secret|token$|signature|credential|cookie|jwt"
+    r"(?i)pass[-_]?(?:word|wd|phrase|code)|^pass$|pwd|secret|token$|signature|credential|cookie|jwt"
     r"|(?:api|access|account|private|subscription|signing|encryption)[-_]?key"
-    r"|auth(?!or(?!iz))|^pin$|^otp$|^sig$"
+    r"|auth(?!or(?!iz))|sessionid|^pin$|^otp$|^sig$"
 )
-_SECRET_PARAMETER = r"(?i)key$|session|^code$|^pw$"
-_JSON_FIELD = (
-    rb'(?s)"([^"\\]{1,64})"(\s*:\s*)'
-    rb'("(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[-+0-9.eE]+|\[[^\[\]{}]*(?:\]|\Z))'
-)
-"""A field with a value that is no object; an answer that was cut may end inside the value."""
+"""A `session_id` is often a resource, as IonQ's is, and stays; `sessionId` is Java's cookie."""
 
-_JSON_STRING = rb'(?s)"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
-_JSON_NAME = rb'"([^"\\]{1,64})"\s*:\s*+(?!null\b|true\b|false\b)'
-_FORM_FIELD = rb"(?:^|&)([^=&\s]{1,64})=([^&]*)"
+_SECRET_FIELDS = r"(?i)^(?:(?:access|refresh|api|bearer|session|id|user)[-_]?)?tokens$"
+_NUMBERS = rb"[-+.\deE,\s\[\]]*+"
+"""These are secret but where they are numbers: a model has counted them."""
+
+_SECRET_PARAMETER = r"(?i)key$|session|^code$|^pw$"
+_ADDRESS = r"(?i)(?:referer|location|url)$"
+_BARE_MASK = rb'(?s)"(?:[^"\\]++|\\.)*+"?|(?<![-.\d])[-.\d]*+(?:\[redacted\][-+.\deE]*+)+'
+"""A JSON string; or what is left of a number that was, or held, a secret."""
+
 _URL = r"(?i)[a-z][a-z0-9+.-]{0,40}://[^\s\"'<>]+"
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OPAQUE = rf"^(?!(?i:{_UUID})$|\d{{4}}-\d\d-\d\d)[A-Za-z0-9_\-.=+/%~]{{20,}}$"
@@ -87,19 +94,22 @@ def urls_in(text: str) -> str:
 
 
 def secrets_of(headers: Mapping[str, str], url: object, body: bytes | None) -> tuple[str, ...]:
-    """Every secret that a request carries, longest first."""
-    found = [_of_field(name, headers[name]) for name in _secret_names(tuple(headers))]
-    address = str(url)
-    if "@" in address or "?" in address:
-        found.append(_longest_first(_in_url(address)))
-    if body and _may_hold_secret(body):
+    """Every secret that a request carries, longest first; also in an address in its headers."""
+    secret, addresses = _telling(tuple(headers))
+    found = [_of_field(name, headers[name]) for name in secret]
+    for address in (str(url), *[headers[name] for name in addresses]):
+        if "@" in address or "?" in address:
+            found.append(_longest_first(_in_url(address)))
+    if body and (len(body) > _LOOKED_AT or _may_hold_secret(body)):
         found.append(_longest_first(_in_body(body)))
     return found[0] if len(found) == 1 else _longest_first(chain.from_iterable(found))
 
 
 @lru_cache(maxsize=256)
-def _secret_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if is_secret_parameter(name))
+def _telling(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Those of headers that hold a secret, and those of headers that hold an address."""
+    secret = [name for name in names if is_secret_parameter(name)]
+    return secret, [name for name in names if re.search(_ADDRESS, name)]
 
 
 @lru_cache(maxsize=256)
@@ -109,8 +119,8 @@ def _of_field(name: str, value: str) -> tuple[str, ...]:
 
 
 def _longest_first(found: Iterable[str]) -> tuple[str, ...]:
-    long_enough = {secret for secret in found if len(secret) >= _SHORTEST}
-    return tuple(sorted(long_enough, key=len, reverse=True))
+    fit = {secret for secret in found if _SHORTEST <= len(secret) <= _LONGEST}
+    return tuple(sorted(fit, key=len, reverse=True))
 
 
 def _in_header(name: str, value: str) -> Iterator[str]:
@@ -133,7 +143,10 @@ def _in_basic(credentials: str) -> Iterator[str]:
 
 
 def _in_url(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
     login = parts.password or parts.username
     if login:
         yield from {login, unquote(login)}
@@ -143,17 +156,28 @@ def _in_url(url: str) -> Iterator[str]:
 
 
 def _in_body(body: bytes) -> Iterator[str]:
-    for name, _, value in re.findall(_JSON_FIELD, body):
-        if is_secret_field(name.decode("utf-8", "replace")):
-            for string in re.findall(_JSON_STRING, value):
-                decoded = read_json(string)
-                yield (
-                    decoded if isinstance(decoded, str) else string[1:-1].decode("utf-8", "replace")
-                )
-    if body[:1] not in b"{[":
-        for name, value in re.findall(_FORM_FIELD, body):
-            if is_secret_field(unquote_plus(name.decode("utf-8", "replace"))):
-                yield unquote_plus(value.decode("utf-8", "replace"))
+    half = _LOOKED_AT // 2
+    is_large = len(body) > _LOOKED_AT
+    for piece in (body[:half], body[-half:]) if is_large else (body,):
+        for field in _secret_fields(piece):
+            yield from field.values(piece)
+    for field in fields.in_parts(body, is_secret_field) if is_large else ():
+        yield from field.values(body)
+
+
+Find = Callable[[bytes, fields.Wanted], Iterable[Field]]
+
+
+def _secret_fields(body: bytes, find: Find = fields.find) -> Iterator[Field]:
+    """The fields that hold a secret, as their names say."""
+    for field in find(body, _may_be_secret):
+        if is_secret_field(field.name) or not re.fullmatch(_NUMBERS, body[field.start : field.end]):
+            yield field
+
+
+@lru_cache(maxsize=1024)
+def _may_be_secret(name: str) -> bool:
+    return is_secret_field(name) or re.search(_SECRET_FIELDS, name) is not None
 
 
 def _may_hold_secret(body: bytes) -> bool:
@@ -162,40 +186,45 @@ def _may_hold_secret(body: bytes) -> bool:
     return (  # a loop over these takes twice as long
         "pass" in text or "pwd" in text or "secret" in text or "token" in text or "key" in text
         or "auth" in text or "cookie" in text or "credential" in text or "sig" in text
-        or "jwt" in text or '"pin"' in text or '"otp"' in text
+        or "jwt" in text or "sessionid" in text or "pin" in text or "otp" in text
     )  # fmt: skip
 
 
 def holds_secret(body: bytes) -> bool:
     """Whether a request body holds a field whose name says that it is secret."""
-    if not _may_hold_secret(body):
-        return False
-    names = {*re.findall(_JSON_NAME, body)}
-    if body[:1] not in b"{[":
-        names.update(name for name, _ in re.findall(_FORM_FIELD, body))
-    return any(is_secret_field(unquote_plus(name.decode("utf-8", "replace"))) for name in names)
+    return _may_hold_secret(body) and any(True for _ in _secret_fields(body))
 
 
 def scrub(body: bytes, secrets: tuple[str, ...] = ()) -> bytes:
-    """The body without those secrets and without the values of secret fields.
+    """The body without those secrets and without the values of secret fields, JSON's and XML's.
 
     Each secret is looked for as it is, JSON-escaped, percent-encoded and HTML-escaped.
     """
+    given = body
     for secret in secrets:
-        for form in _spellings(secret):
+        for form in spellings(secret):
             if form in body:
                 body = body.replace(form, _MASK)
+    if body is not given and body[:1] in b"{[":
+        body = re.sub(_BARE_MASK, _as_string, body)
     if not _may_hold_secret(body):
         return body
-    scrubbed = re.sub(_JSON_FIELD, _without_value, body)
-    return body if scrubbed == body else scrubbed
+    body = _without_values(body, fields.in_json, b'"%b"' % _MASK)
+    return _without_values(body, fields.in_xml, _MASK) if body[:1] == b"<" else body
 
 
-def _without_value(field: re.Match[bytes]) -> bytes:
-    name, colon, _ = field.groups()
-    if not is_secret_field(name.decode("utf-8", "replace")):
-        return field.group()
-    return b'"%b"%b"%b"' % (name, colon, _MASK)
+def _as_string(mask: re.Match[bytes]) -> bytes:
+    """What stands in the place of a number, so that a JSON text remains one."""
+    return mask[0] if mask[0][:1] == b'"' else b'"%b"' % _MASK
+
+
+def _without_values(body: bytes, find: Find, mask: bytes) -> bytes:
+    kept: list[bytes] = []
+    done = 0
+    for field in _secret_fields(body, find):
+        kept += body[done : field.start], mask
+        done = field.end
+    return b"".join((*kept, body[done:])) if kept else body
 
 
 def text(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -215,19 +244,10 @@ def is_clean(said: str, secrets: tuple[str, ...]) -> bool:
     """Whether there is none of those secrets in it, no URL, and no field."""
     if '"' in said or "://" in said:
         return False
-    for spelling in _needles(secrets) if secrets else ():  # noqa: SIM110, `all` takes longer
+    for spelling in needles(secrets) if secrets else ():  # noqa: SIM110, `all` takes longer
         if spelling in said:
             return False
     return True
-
-
-@lru_cache(maxsize=256)
-def _needles(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    """The fewest spellings such that a text without them is without any of the secrets."""
-    spelt = sorted({s.decode() for secret in secrets for s in _spellings(secret)}, key=len)
-    return tuple(
-        one for number, one in enumerate(spelt) if not any(less in one for less in spelt[:number])
-    )
 
 
 def address(address: str, secrets: tuple[str, ...]) -> str:
@@ -240,27 +260,3 @@ def _without(text: str, secrets: tuple[str, ...]) -> str:
         if secret in text:
             text = text.replace(secret, MASK)
     return text
-
-
-_LOWER = r"%[0-9A-F]{2}"
-
-
-def _lower(escape: re.Match[str]) -> str:
-    return escape.group().lower()
-
-
-@lru_cache(maxsize=256)
-def _spellings(secret: str) -> frozenset[bytes]:
-    import html
-
-    percent, plus = quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")
-    forms = {
-        secret.encode("utf-8", "replace"),
-        json.dumps(secret)[1:-1].encode(),
-        json.dumps(secret, ensure_ascii=False)[1:-1].encode("utf-8", "replace"),
-        json.dumps(secret)[1:-1].replace("/", "\\/").encode(),
-        html.escape(secret).encode("utf-8", "replace"),
-        *(form.encode() for form in (percent, re.sub(_LOWER, _lower, percent))),
-        *(form.encode() for form in (plus, re.sub(_LOWER, _lower, plus))),
-    }
-    return frozenset(forms)
