@@ -6,7 +6,7 @@ nothing here is spelled as any one API or HTTP library spells it.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,9 @@ import msgspec
 
 BODY_LIMIT = 64 * 1024
 """Bytes of an error body that a `Failure` keeps."""
+
+AUTH = "auth"
+"""Stands among the names of header fields for whatever an auth adds to a request."""
 
 
 class Kind(StrEnum):
@@ -116,6 +119,10 @@ class Headers(Mapping[str, str]):
         return f"Headers({sorted(self._fields)})"
 
 
+def _all_lent(names: Collection[str]) -> tuple[str, ...]:
+    return ()
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One logical call, as far as a decision needs to know it.
 
@@ -123,7 +130,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     it out. `headers` must look names up without regard to case. `body` is None where it is a
     stream. `key` is the idempotency key that every attempt carries, `tag` what its body carries
     in place of one; `reads_json` says whether the caller was promised JSON (None leaves it to the
-    contract).
+    contract). `own(names)` gives those of the header fields of these names that are this call's
+    own, and not its client's for every call; `AUTH` among them stands for an auth of its own.
     """
 
     method: str
@@ -133,6 +141,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     reads_json: bool | None = None
     tag: str | None = None
+    own: Callable[[Collection[str]], tuple[str, ...]] = _all_lent
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +223,10 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `body` is None where it was a stream, too large, or held something secret. `at` is the time
     of day of the first attempt (epoch seconds). `tag` is what the body carried in place of a key,
-    to find the record by.
+    to find the record by. `fields` are the other header fields that say what was asked for, or for
+    whom, by name in lower case; `withheld` names those of the call's own that are not kept, for
+    they are secret or too large (`AUTH` stands for an auth of its own): only whoever has them can
+    send the same request again.
     """
 
     method: str
@@ -225,6 +237,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     body: bytes | None = None
     url_whole: bool = True
     tag: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    withheld: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         size = "stream" if self.body is None else f"{len(self.body)} bytes"

@@ -604,6 +604,19 @@ def test_an_answer_that_breaks_while_it_is_read_is_one_attempt() -> None:
     assert broken_off(request("GET"), terms, cut(), 1000.0).outcome is None
 
 
+@pytest.mark.parametrize(
+    ("first", "after"),
+    [(lost(), APPLIED), (refused(), APPLIED), (own(500, "half"), PARTIALLY)],
+)
+def test_an_answer_that_breaks_is_folded_with_the_attempts_before_it(
+    first: Reply, after: Outcome
+) -> None:
+    """What an earlier attempt has proven stands."""
+    terms = Terms(contract=OWN, retry=None, roll=lambda: 0.5)
+    before = error_of(run(post(), first, retry=None)).attempts
+    assert broken_off(post(), terms, cut(), 1000.0, before).outcome is after
+
+
 REPLIES = st.sampled_from(
     [
         *(refused(), lost(), late(), cut(), html(502), html(200), OK),

@@ -18,7 +18,7 @@ from failwell.stores.memory import MemoryStore
 from failwell.testing import Clock, Look, Script, answer
 from samples import LOOSE, flat, listed, lost, post, request
 
-FOUND = answer(200, "it is here")
+FOUND = answer(200, ["it is here"])
 ABSENT = flat(404, "missing")
 BREAKER, GOVERNOR = Breaker(), Governor()
 

@@ -29,7 +29,7 @@ GATE = Gate(key="k", budget=Budget(), breaker=Breaker(), governor=Governor())
 GET = request("GET")
 SENT = Sent(method="POST", url=URL, at=0.0, key="k", body=b'{"name":"a"}')
 LISTED = msgspec.structs.replace(LOOSE, look_up=listed())
-FOUND = answer(200, "it is here")
+FOUND = answer(200, ["it is here"])
 TODAY = 60.0
 
 

@@ -6,16 +6,17 @@ nothing of a credential is shown.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import httpx2
 
 from failwell import redaction
+from failwell.clients.arguments import instance, policy, unfit
 from failwell.clients.httpx2.address import why_unreachable
 from failwell.errors import InvalidRequestError
-from failwell.settings import Policy, is_number
+from failwell.settings import is_number
 
-T = TypeVar("T")
+__all__ = ["address", "instance", "policy", "seconds", "text", "timeout"]
 
 
 def address(given: Any, name: str = "base_url") -> str:
@@ -46,7 +47,7 @@ def timeout(given: Any, name: str = "timeout") -> Any:
     connect, read, write, and wait for a connection), httpx2's own, or None for none."""
     parts = _parts(given)
     if not all(part is None or (is_number(part) and cast("float", part) > 0) for part in parts):
-        raise _unfit(name, given, "a number of seconds above 0, or an httpx2.Timeout")
+        raise unfit(name, given, "a number of seconds above 0, or an httpx2.Timeout")
     return given
 
 
@@ -60,33 +61,17 @@ def _parts(given: Any) -> tuple[object, ...]:
     return (given,)
 
 
-def policy(given: Any, name: str = "policy") -> Policy:
-    """The policy, as it was given."""
-    return instance(given, Policy, "a failwell.Policy(...)", name)
-
-
 def seconds(given: Any, name: str) -> float:
     """A time above 0, as it was given."""
     if not is_number(given) or given <= 0:
-        raise _unfit(name, given, "a number of seconds above 0")
+        raise unfit(name, given, "a number of seconds above 0")
     return cast("float", given)
 
 
 def text(given: Any, name: str) -> str | None:
     """A word that travels in a header field or in a body, as it was given, or None."""
     if given is not None and not isinstance(given, str):
-        raise _unfit(name, given, "a string")
+        raise unfit(name, given, "a string")
     if given is not None and not (given.isascii() and given.isprintable()):
-        raise _unfit(name, given, "printable ASCII characters")
+        raise unfit(name, given, "printable ASCII characters")
     return given
-
-
-def instance(given: Any, cls: type[T], wanted: str, name: str) -> T:
-    """What was given, where it is of this class."""
-    if not isinstance(given, cls):
-        raise _unfit(name, given, wanted)
-    return given
-
-
-def _unfit(name: str, given: object, wanted: str) -> InvalidRequestError:
-    return InvalidRequestError.of(f"{name}={given!r:.80}: must be {wanted}")

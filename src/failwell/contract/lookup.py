@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from failwell.model import Response, Sent
 from failwell.settings import require
+
+T = TypeVar("T")
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """A function of a contract's has raised, and what: it has told nothing."""
+
+    words: str
+
+
+def told(name: str, function: Callable[..., T], *given: object) -> T | Flaw:
+    """What a function of a contract's tells, which whoever declared an API has written. It is asked
+    in the middle of a failure, so what it raises is no failure of the call."""
+    try:
+        return function(*given)
+    except Exception as error:
+        return Flaw(f"{name} raised {type(error).__name__}: {error}")
 
 
 class LookUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +45,10 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True):
 
     `status(sent)` is the status with which the API answers this write itself: an SDK under which
     failwell stands waits for that. Left out, a record that was found comes with 200.
+
+    Only an answer that is JSON shows or misses a record: a login page, an empty answer or a
+    proxy's says nothing. `reads_json=False` takes every success for the API's own, such as that of
+    a HEAD. A function that raises says nothing either; the call's error has a note of it.
     """
 
     request: Callable[[Sent], tuple[str, str] | None]
@@ -37,6 +58,7 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True):
     record: Callable[[Sent, Response], Any] | None = None
     tag: Callable[[Sent, str], bytes | None] | None = None
     status: Callable[[Sent], int] | None = None
+    reads_json: bool = True
 
     def __post_init__(self) -> None:
         if self.settle_time is not None:

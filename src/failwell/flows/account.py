@@ -8,9 +8,10 @@ from failwell import redaction
 from failwell.contract import Contract
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.flows.admission import Refusal
+from failwell.flows.lookup import question
 from failwell.later import LateAttempt
 from failwell.model import Attempt, Failure, Fault, Issue, Kind, Outcome, Reply, Request, Sent
-from failwell.policy import evidence
+from failwell.policy import doubt, evidence, fields
 from failwell.policy.evidence import Verdict
 from failwell.policy.tags import why_unfindable
 from failwell.tokens import RefreshError
@@ -55,11 +56,13 @@ def error_of(
     history = tuple(attempts)
     sent = None if outcome is None else sent_of(request, attempts)
     if outcome is Outcome.UNKNOWN and sent is not None:
-        failure = _with_word_of_tags(contract, failure, sent)
+        failure = _with_word_of_doubt(contract, failure, sent)
     if failure.kind is Kind.TIMEOUT and out_of_time:
         return contract.deadline_error(_out_of_time(failure, len(history)), history, sent)
     if failure.kind is Kind.BAD_REQUEST and failure.status is None:
-        return InvalidRequestError(failure, history, sent)
+        if outcome is None or outcome.nothing_done:
+            return InvalidRequestError(failure, history, sent)
+        failure = msgspec.structs.replace(failure, kind=Kind.CONNECTION)
     return contract.error(failure, history, sent)
 
 
@@ -88,15 +91,11 @@ def with_differences(failure: Failure, issues: tuple[Issue, ...]) -> Failure:
     )
 
 
-def _with_word_of_tags(contract: Contract, failure: Failure, sent: Sent) -> Failure:
+def _with_word_of_doubt(contract: Contract, failure: Failure, sent: Sent) -> Failure:
+    is_findable = question(contract, sent) is not None
     why = why_unfindable(contract, sent)
-    if why is None:
-        return failure
-    advice = (
-        f"It may have taken effect, and it cannot be looked up: {why}. Do not send it again "
-        "blindly; look for the record yourself."
-    )
-    return msgspec.structs.replace(failure, advice=advice)
+    advice = doubt.advice(contract, sent, findable=is_findable, unfindable=why)
+    return failure if advice is None else msgspec.structs.replace(failure, advice=advice)
 
 
 def _out_of_time(failure: Failure, number: int) -> Failure:
@@ -116,6 +115,7 @@ def sent_at(request: Request, at: float) -> Sent:
     body = request.body
     if body is not None and (len(body) > KEPT_BODY or redaction.holds_secret(body)):
         body = None
+    own = fields.kept(request)
     return Sent(
         method=request.method,
         url=shown,
@@ -125,11 +125,26 @@ def sent_at(request: Request, at: float) -> Sent:
         body=body,
         url_whole=shown == url,
         tag=request.tag,
+        fields=own.fields,
+        withheld=own.withheld,
     )
 
 
-def leave_word(interruption: BaseException, contract: Contract, request: Request) -> None:
-    """A cancelled or interrupted write may have been sent: the traceback should say so."""
+NOTHING_SENT = "failwell: nothing was sent"
+"""What a rim notes on an exception that it lets through, where that is certain of its attempt."""
+
+
+def leave_word(
+    interruption: BaseException,
+    contract: Contract,
+    request: Request,
+    before: Outcome | None = None,
+) -> None:
+    """A cancelled or interrupted write may have been sent, now or `before`: the traceback should
+    say so."""
+    is_unsent = NOTHING_SENT in getattr(interruption, "__notes__", ())
+    if is_unsent and before is not Outcome.UNKNOWN:
+        return
     if evidence.is_write(contract, request):
         key = f" with key {request.key}" if request.key else ""
         interruption.add_note(

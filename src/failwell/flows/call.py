@@ -19,12 +19,12 @@ from failwell.flows.account import attempt_of, error_of, leave_word, refusal_of,
 from failwell.flows.admission import Refusal, enter, grant, leave
 from failwell.flows.existing import twin
 from failwell.flows.gate import CALM, Pass
-from failwell.flows.lookup import look_up, shown
+from failwell.flows.lookup import look_up, shown, why_flawed
 from failwell.flows.story import Story
 from failwell.flows.terms import Begun, Done, How, Terms
 from failwell.later import whole
 from failwell.model import Attempt, Fault, Outcome, Reply, Request, Response
-from failwell.policy import deadline, evidence
+from failwell.policy import deadline, evidence, kept
 from failwell.policy.retry import Again, Stop
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ def _tried(story: Story, now: float, begun: Begun | None) -> Flow[tuple[_Tried, 
     except GeneratorExit:
         raise
     except BaseException as interruption:
-        leave_word(interruption, terms.contract, story.request)
+        leave_word(interruption, terms.contract, story.request, story.outcome)
         if terms.gate is not None and not passed.calm:
             yield from leave(terms.gate, story.request, passed, None, None, 0.0, retries=False)
         raise
@@ -162,9 +162,9 @@ def _resolved(
 ) -> Flow[tuple[Again | Stop | Done, float]]:
     """What is to be done after an attempt that failed, once it is known what can be found out."""
     contract, ends, gate = story.terms.contract, story.terms.ends, story.terms.gate
-    kept = evidence.kept_answer(contract, story.request, story.reply)
-    if kept is not None:
-        return story.done(shown(story.reply, kept), "replayed"), now
+    first = evidence.kept_answer(contract, story.request, story.reply)
+    if first is not None:
+        return story.done(shown(story.reply, first), "replayed"), now
     if story.meets_existing:
         yield from _told(story, tried)
         sent = sent_of(story.request, story.attempts)
@@ -174,6 +174,7 @@ def _resolved(
             return story.done(met.response, how), now
         if met.issues:
             return story.differ(met.issues), now
+        story.flaw = met.flaw
     if _is_to_be_sought(contract, story.outcome, decision):
         yield from _told(story, tried)
         sent = sent_of(story.request, story.attempts)
@@ -181,6 +182,7 @@ def _resolved(
         seen, now = yield from _watched(look_up(contract, at_hand, now, ends, gate), story)
         if seen.response is not None:
             return story.done(seen.response, "found"), now
+        story.flaw = seen.flaw or story.flaw
         decision = story.look_again(decision, seen, now)
     if story.may_renew(decision):
         return (yield from _renewed(story, decision, now))
@@ -227,6 +229,9 @@ def _ended(story: Story, why: str, now: float) -> Flow[NoReturn]:
         out_of_time=terms.ends is not None and now >= terms.ends,
         no_token=story.no_token,
     )
+    if story.flaw is not None:
+        secrets = kept.secrets_of(story.request, reply, str(story.request.url))
+        error.add_note(f"failwell: {why_flawed(story.flaw, secrets)}")
     yield from Emit(CallFailed(error, why))
     raise error from (reply.cause if isinstance(reply, Fault) else story.no_token)
 
@@ -251,7 +256,7 @@ def broken_off(
         terms.contract,
         request,
         verdict,
-        verdict.outcome,
+        evidence.fold(evidence.known(before), request, verdict),
         [*before, attempt_of(len(before) + 1, verdict, fault, 0.0)],
         out_of_time=terms.ends is not None and now >= terms.ends,
     )

@@ -13,6 +13,7 @@ import msgspec
 
 from failwell.actions import Flow
 from failwell.contract import Contract, Existing
+from failwell.contract.lookup import Flaw, told
 from failwell.flows.gate import Gate
 from failwell.flows.inquiry import inquire
 from failwell.flows.lookup import look_up, shown
@@ -24,10 +25,11 @@ from failwell.policy.natural import differences
 
 class Twin(msgspec.Struct, frozen=True):
     """The record that is there already: the answer that shows it, where it is what was sent, else
-    where it differs; neither where it could not be read."""
+    where it differs; neither where it could not be read, and what was wrong with the question."""
 
     response: Response | None = None
     issues: tuple[Issue, ...] = ()
+    flaw: Flaw | None = None
 
 
 _UNSEEN = Twin()
@@ -53,8 +55,10 @@ def twin(
     asked = _question(contract.existing, sent, verdict)
     if asked is None:
         return (yield from _looked_for(contract, sent, now, ends, gate))
+    if isinstance(asked, Flaw):
+        return Twin(flaw=asked), now
     assert contract.existing is not None
-    request = Request(method=asked[0], url=asked[1])
+    request = Request(method=asked[0], url=asked[1], reads_json=True)
     reading, now = yield from inquire(contract, request, now, ends, gate)
     reply = reading.reply
     if reading.verdict is not None or not isinstance(reply, Response):
@@ -66,13 +70,13 @@ def twin(
     return _compared(contract, sent, record, whole), now
 
 
-def _question(how: Existing | None, sent: Sent, verdict: Verdict) -> tuple[str, str] | None:
+def _question(how: Existing | None, sent: Sent, verdict: Verdict) -> tuple[str, str] | Flaw | None:
     """What reads the record that the refusal names, if it names one."""
     if how is None:
         return None
     found = member(verdict.failure.details, how.id)
     is_id = isinstance(found, (str, int)) and not isinstance(found, bool) and found != ""
-    return how.request(sent, str(found)) if is_id else None
+    return told("Existing.request", how.request, sent, str(found)) if is_id else None
 
 
 def _looked_for(
@@ -80,7 +84,7 @@ def _looked_for(
 ) -> Flow[tuple[Twin, float]]:
     seen, now = yield from look_up(contract, sent, now, ends, gate)
     if seen.response is None:
-        return _UNSEEN, now
+        return Twin(flaw=seen.flaw), now
     record = read_json(seen.response.body or b"")
     if not isinstance(record, dict):
         return Twin(seen.response), now

@@ -19,7 +19,7 @@ from failwell.errors import FailwellError, RunError
 from failwell.events import CallFailed, StoreFailed
 from failwell.flows.account import sent_at
 from failwell.flows.call import call
-from failwell.flows.lookup import look_up, status_of
+from failwell.flows.lookup import Sighting, look_up, question, status_of, why_flawed
 from failwell.flows.runs import Book, enlist, opened, refusal
 from failwell.flows.terms import Done, Terms
 from failwell.model import Failure, Headers, Kind, Outcome, Request, Response, Sent
@@ -119,7 +119,7 @@ def _gone_on(writing: _Writing, begun: Begun, now: float) -> Flow[Done]:
             return (yield from _called(writing, _request(writing, anew.intent), now))
     if known is Outcome.UNKNOWN and seen.resend:
         return (yield from _called(writing, request, now, begun))
-    error = _lost(writing, begun, request, f"{why} {_searched(contract, sent)}".strip())
+    error = _lost(writing, begun, request, f"{why} {_searched(contract, sent, seen)}".strip())
     yield from Emit(CallFailed(error, "run"))
     raise error
 
@@ -229,11 +229,13 @@ def _over(plan: Intention) -> RunError:
     )
 
 
-def _searched(contract: Contract, sent: Sent) -> str:
+def _searched(contract: Contract, sent: Sent, seen: Sighting) -> str:
     """What came of looking for the record."""
+    if seen.flaw is not None:
+        return f"{why_flawed(seen.flaw)}."
     if contract.look_up is None:
         return ""
-    if contract.look_up.request(sent) is None:
+    if question(contract, sent) is None:
         why = why_unfindable(contract, sent)
         return "" if why is None else f"It cannot be looked up: {why}."
     return "Its record was looked for and not seen, which proves nothing yet."

@@ -17,9 +17,10 @@ from failwell.contract import Contract
 from failwell.errors import FailwellError
 from failwell.flows.call import call
 from failwell.flows.inquiry import patient
-from failwell.flows.lookup import Sighting, look_up, question
+from failwell.flows.lookup import Sighting, look_up, question, why_flawed
 from failwell.flows.terms import Terms
 from failwell.model import Outcome, Request, Response, Sent, read_json
+from failwell.policy.fields import why_another
 from failwell.policy.tags import why_unfindable
 
 
@@ -50,6 +51,9 @@ def settle(sent: Sent, known: Outcome, terms: Terms, *, now: float, today: float
     # Imported here, for most programs never settle: it holds the server's records, too.
     from failwell.policy.idempotency import why_not_again
 
+    another = why_another(sent.withheld)
+    if another is not None:
+        return Settled(outcome=known, why=another)
     refusal = why_not_again(terms.contract, sent, today)
     if refusal is None:
         age = max(today - sent.at, 0.0)
@@ -74,10 +78,16 @@ def _again(sent: Sent, known: Outcome, terms: Terms, now: float, age: float) -> 
         return Settled(outcome=outcome, why=f"Asked again: {error.message}", error=error)
     return Settled(
         outcome=Outcome.APPLIED,
-        why="The same request with the same key was answered; its effect stands once.",
+        why=_answered(sent),
         response=done.response.native,
         record_json=_part(done.response),
     )
+
+
+def _answered(sent: Sent) -> str:
+    if sent.key is not None:
+        return "The same request with the same key was answered; its effect stands once."
+    return f"The same {sent.method} was sent again and answered: what it asks for stands."
 
 
 def _looked_up(seen: Sighting, outcome: Outcome) -> Settled:
@@ -88,6 +98,8 @@ def _looked_up(seen: Sighting, outcome: Outcome) -> Settled:
         return Settled(outcome=outcome, why=why, response=response.native, record_json=part)
     if outcome is Outcome.NOT_STARTED:
         return Settled(outcome=outcome, why="Its record is not there and will not appear.")
+    if seen.flaw is not None:
+        return Settled(outcome=outcome, why=f"{why_flawed(seen.flaw)}.")
     if not seen.was_asked:
         return Settled(outcome=outcome, why="Its record could not be looked for: that failed, too.")
     return Settled(outcome=outcome, why="Its record was not found, which proves nothing yet.")
@@ -99,8 +111,11 @@ def _part(response: Response) -> bytes:
 
 
 def request_of(sent: Sent, contract: Contract) -> Request:
-    """The request to send again: the same method, URL, body and key; the client adds the rest."""
-    fields = {"content-type": sent.content_type} if sent.content_type else {}
+    """The request to send again: the same method, URL, header fields, body and key; the client
+    adds its credentials."""
+    fields = dict(sent.fields)
+    if sent.content_type:
+        fields["content-type"] = sent.content_type
     if sent.key is not None and contract.idempotency.header is not None:
         fields[contract.idempotency.header] = sent.key
     return Request(

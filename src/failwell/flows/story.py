@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from failwell.contract.lookup import Flaw
 from failwell.flows.account import attempt_of, with_differences
 from failwell.flows.existing import is_clash
 from failwell.flows.lookup import Sighting
@@ -32,6 +33,7 @@ class Story:
         self.no_token: RefreshError | None = None
         self.before: Outcome | None = None
         self.most: int | None = None
+        self.flaw: Flaw | None = None
         self.reply: Reply
         self.verdict: Verdict
         self.facts: Facts

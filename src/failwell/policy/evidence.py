@@ -18,6 +18,9 @@ It must not know how anything is sent, nor how often, nor what time it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+
 import msgspec
 
 from failwell import headers, redaction
@@ -26,6 +29,7 @@ from failwell.dialects import generic
 from failwell.later import KeptFailure
 from failwell.model import (
     BODY_LIMIT,
+    Attempt,
     Failure,
     Fault,
     Kind,
@@ -70,15 +74,23 @@ def fold(before: Outcome | None, request: Request, verdict: Verdict) -> Outcome 
     """What is known of the call after one more attempt; `before` is None at its first."""
     if verdict.outcome is None:
         return None
+    is_gone = verdict.own and verdict.failure.status in (404, 410)
+    if before is Outcome.UNKNOWN and request.method == "DELETE" and is_gone:
+        return Outcome.APPLIED
+    return _after(before, verdict.outcome)
+
+
+def known(attempts: Iterable[Attempt]) -> Outcome | None:
+    """What is known of a call by its attempts alone; None of a read."""
+    outcomes = (attempt.outcome for attempt in attempts)
+    return reduce(_after, (outcome for outcome in outcomes if outcome is not None), None)
+
+
+def _after(before: Outcome | None, proof: Outcome) -> Outcome:
     if before is None or before.nothing_done:
-        return verdict.outcome
-    if before is not Outcome.UNKNOWN:
-        return before
-    if verdict.outcome is Outcome.APPLIED:
-        return Outcome.APPLIED
-    if request.method == "DELETE" and verdict.own and verdict.failure.status in (404, 410):
-        return Outcome.APPLIED
-    return Outcome.UNKNOWN
+        return proof
+    is_resolved = before is Outcome.UNKNOWN and proof is Outcome.APPLIED
+    return Outcome.APPLIED if is_resolved else before
 
 
 def is_write(contract: Contract, request: Request) -> bool:

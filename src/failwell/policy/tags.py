@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from failwell.contract import Contract
+from failwell.contract.lookup import told
 from failwell.model import Request, Sent
 
 
@@ -27,6 +28,6 @@ def why_unfindable(contract: Contract, sent: Sent) -> str | None:
     """Why nobody can look for the record of this write, at an API whose records carry tags."""
     if sent.tag is not None or contract.look_up is None or contract.look_up.tag is None:
         return None
-    if contract.look_up.request(sent) is not None:
+    if told("LookUp.request", contract.look_up.request, sent) is not None:
         return None
     return f"{contract.title} takes no idempotency keys, and this request had no room for a tag"

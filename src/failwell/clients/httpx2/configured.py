@@ -7,7 +7,7 @@ more than `import httpx2`, which does as much.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx2
@@ -17,18 +17,19 @@ from failwell.actions import AsyncStore, Store
 from failwell.clients.httpx2.address import Parsed
 from failwell.contract import Contract
 from failwell.drive import Rim
-from failwell.errors import FailwellError, InvalidRequestError
-from failwell.model import Outcome, Request, Sent
+from failwell.errors import InvalidRequestError
 from failwell.settings import Options, Policy
 
 if TYPE_CHECKING:
     from failwell.clients.httpx2 import AsyncClient, Client
-    from failwell.clients.httpx2.prepared import Prepared
     from failwell.clients.httpx2.settings import Settings
     from failwell.clients.renewal import TokenAuth
     from failwell.events import Hook
     from failwell.flows.runs import Book
-    from failwell.flows.settle import Settled
+
+
+_WIRE = ("h11", "httpcore2")
+"""What httpx2 sends with, once it sends."""
 
 
 class Configured:
@@ -37,6 +38,15 @@ class Configured:
     _settings: Settings
     _own_store: Store | AsyncStore | None
     _parsed = Parsed(None)
+
+    def _check(self, contract: Contract, policy: Policy, hooks: Collection[Hook]) -> None:
+        """Raises `InvalidRequestError` for what no client can be made with."""
+        from failwell.clients import arguments
+
+        arguments.policy(policy)
+        arguments.hooks(hooks)
+        fields = _plain(cast("httpx2.Client", self).headers)
+        arguments.without_key(fields, arguments.contract(contract))
 
     def _configure(
         self,
@@ -53,7 +63,7 @@ class Configured:
         from failwell.clients.readiness import read_ahead
         from failwell.hooks.logging import log
 
-        read_ahead("failwell.clients.httpx2.course", "h11", "httpcore2")
+        read_ahead("failwell.clients.httpx2.course", "failwell.clients.httpx2.settling", *_WIRE)
 
         rim = Rim(sleep=sleep, hooks=(log, *hooks), store=store, durable=durable)
         tenant = tenant_of(_plain(cast("httpx2.Client", self).headers))
@@ -112,8 +122,10 @@ class Configured:
     def under(self, contract: Contract) -> Self:
         """A view of this client, over the same connections, for a part of the API that has a
         contract of its own."""
-        view = copy.copy(self)
-        view._settings = msgspec.structs.replace(self._settings, contract=contract)
+        from failwell.clients import arguments
+
+        view, named = copy.copy(self), arguments.contract(contract)
+        view._settings = msgspec.structs.replace(self._settings, contract=named)
         return view
 
     def build_request(
@@ -152,8 +164,32 @@ class Configured:
         else:
             if known is url and params is None and not this.params:
                 parsed.keep(url, built.url)
+            if not cookies and this.cookies and "cookie" not in httpx2.Headers(headers):
+                from failwell.clients.httpx2.own import JAR
+
+                built.extensions = {**built.extensions, JAR: True}
             return built
         raise InvalidRequestError.of(f"The request cannot be built: {why}")
+
+    def _reading(self, refusal: Callable[[httpx2.Response], object]) -> Self:
+        """This client; where its user has hooks for answers, a view of it that shows each of them
+        first to the reader of a `refusal`: when a hook raises, httpx2 closes what is not read."""
+        hooks = cast("httpx2.Client", self).event_hooks
+        if not hooks["response"]:
+            return self
+        view = cast("Any", copy.copy(self))
+        view.event_hooks = {**hooks, "response": [refusal, *hooks["response"]]}
+        return cast("Self", view)
+
+    def _build_auth(self, auth: Any) -> httpx2.Auth | None:
+        """httpx2's own; of Digest, one that takes a challenge it cannot use for a refusal."""
+        build = cast("Callable[..., httpx2.Auth | None]", super()._build_auth)  # type: ignore[misc]
+        built = build(auth)
+        if type(built) is not httpx2.DigestAuth:
+            return built
+        from failwell.clients.httpx2.digest import Lenient
+
+        return Lenient(built)
 
     def _build_redirect_request(
         self, request: httpx2.Request, response: httpx2.Response
@@ -176,38 +212,6 @@ class Configured:
         close = getattr(self._own_store, "close", None)
         if close is not None:
             close()
-
-    def _settled_already(self, error: FailwellError) -> Settled | None:
-        if error.sent is not None and error.outcome in _UNSETTLED:
-            return None
-        from failwell.flows.settle import Settled
-
-        what = "it was a read" if error.outcome is None else f"it is {error.outcome}"
-        return Settled(outcome=error.outcome, why=f"There is nothing to settle: {what}.")
-
-    def _aside(self, sent: Sent, now: float) -> Prepared:
-        """A call that only settles another: its requests are made up by the flow."""
-        from failwell.clients.httpx2.address import address_of
-        from failwell.clients.httpx2.prepared import Prepared
-
-        native = self.build_request(sent.method, sent.url)
-        request = Request(method=sent.method, url=sent.url)
-        address = address_of(native.url)
-        terms = self._settings.terms(now, self._settings.given.options, address)
-        return Prepared(native, terms, terms.ends, told=request)
-
-
-def to_settle(error: FailwellError, content: bytes | None) -> tuple[Sent, Outcome]:
-    """What was sent by a write that is to be settled, with the `content` that its error did not
-    keep; and what is known of it."""
-    assert error.sent is not None
-    assert error.outcome is not None
-    if content is None:
-        return error.sent, error.outcome
-    return msgspec.structs.replace(error.sent, body=content), error.outcome
-
-
-_UNSETTLED = (Outcome.UNKNOWN, Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
 
 
 def _plain(headers: httpx2.Headers) -> dict[str, str]:

@@ -29,6 +29,7 @@ from failwell.settings import Options, Policy
 from failwell.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from failwell.clients.httpx2.configured import Configured
     from failwell.flows.runs import Book
 
 S = TypeVar("S", bound=Callable[..., Any])
@@ -117,8 +118,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         terms = self._standing[address] = self.terms(0.0, self.given.options, address)
         return terms
 
-    def prepare(self, native: httpx2.Request, now: float) -> Prepared:
-        """The call that sends this request. Raises `InvalidRequestError` for a bad key."""
+    def prepare(self, native: httpx2.Request, now: float, client: Configured) -> Prepared:
+        """The call by which this client sends this request. Raises `InvalidRequestError` for a bad
+        body, and for a bad key."""
         contract, chosen = self.contract, self.given
         url, method = native.url, native.method
         address = url.scheme, url.raw_host, url.port
@@ -129,19 +131,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             chosen = given(own, f'extensions["{EXTENSION}"]', chosen)
         options = chosen.options
         is_read = method in contract.safe
-        key, extra, fields = None, _NOTHING, None
-        if not is_read or contract.request_ids.accepts:
-            key, extra, fields = self._named(native, chosen.key, is_read)
         is_watched = contract.whole_requests and not is_read
         is_plain = isinstance(native.stream, httpx2.ByteStream)
         body = None if is_plain and not is_watched else tracked(native)
+        key, extra, fields = None, _NOTHING, None
+        if not is_read or contract.request_ids.accepts:
+            key, extra, fields = self._named(native, chosen.key, is_read)
         if body is not None or not is_usual:
             terms = self.terms(now, options, address, body)
             ends = terms.ends
         else:
             ends = deadline.until(terms.ends, now)
         reads_json = None if options.expect is None else options.expect == "json"
-        prepared = Prepared(native, terms, ends, key, reads_json, extra, fields, body)
+        prepared = Prepared(
+            native, terms, ends, key, reads_json, extra, fields, body,
+            client=client, auth=self.auth,
+        )  # fmt: skip
         return prepared if is_read else self._marked(prepared, options)
 
     def _named(
