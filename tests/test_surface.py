@@ -31,7 +31,7 @@ NAMES = [
     "transaction", "upload",
     "RefreshError", "Token", "TokenAuth",
     "Existing", "Got", "RunError", "create_or_get",
-    "Pending", "adopt", "as_completed", "end_run", "explain", "options", "wait",
+    "Pending", "adopt", "as_completed", "carry", "end_run", "explain", "options", "wait",
 ]  # fmt: skip
 
 CORE = [

@@ -49,7 +49,7 @@ if _typing.TYPE_CHECKING:
     )
     from failwell.clients.creating import Got, create_or_get
     from failwell.clients.ending import end_run
-    from failwell.clients.given import options
+    from failwell.clients.given import carry, options
     from failwell.clients.httpx2 import AsyncClient
     from failwell.clients.renewal import TokenAuth
     from failwell.clients.waiting import Pending, as_completed, wait
@@ -132,6 +132,7 @@ __all__ = [
     "agather",
     "as_completed",
     "aupload",
+    "carry",
     "create_or_get",
     "download",
     "end_run",
@@ -153,7 +154,7 @@ _LATER = {
     "failwell.clients.httpx2": ("AsyncClient",),
     "failwell.clients.renewal": ("TokenAuth",),
     "failwell.clients.creating": ("Got", "create_or_get"),
-    "failwell.clients.given": ("options",),
+    "failwell.clients.given": ("carry", "options"),
     "failwell.clients.ending": ("end_run",),
     "failwell.clients.waiting": ("Pending", "as_completed", "wait"),
     "failwell.contract": ("Existing", "LookUp"),

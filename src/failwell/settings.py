@@ -3,7 +3,7 @@ retried, when to stop asking a service that is down, and how to stay inside a qu
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -20,7 +20,7 @@ def require(holds: bool, name: str, value: object, wanted: str) -> None:
 def is_number(value: Any) -> bool:
     """Whether it is a finite number; what comes out of a configuration may be anything."""
     is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    return is_real and abs(value) <= sys.float_info.max
 
 
 def require_whole(name: str, value: Any, least: int) -> None:

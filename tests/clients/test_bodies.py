@@ -15,7 +15,7 @@ import pytest
 import failwell
 from clients.fault_server import Act, Server, refusal
 from clients.world import API, Face, World, body_for
-from failwell import FailwellError, InvalidRequestError, Outcome
+from failwell import APIConnectionError, FailwellError, InvalidRequestError, Outcome
 
 BUSY = refusal(429, "busy")
 ONLY_SYNC = pytest.mark.parametrize("world", [World("sync")], ids=["sync"])
@@ -255,18 +255,93 @@ def test_a_307_does_not_send_half_a_generator(world: World, kind: str) -> None:
 
 
 def test_a_wrong_content_length_is_the_callers_mistake(world: World) -> None:
-    """A length that does not fit the body is `InvalidRequestError`, not an exception of h11."""
+    """A length that does not fit the body is no exception of h11's, and is not tried again; that
+    nothing was sent is not claimed, for the head was."""
     with Server() as server:
 
         async def scenario(client: Face) -> None:
             for length in ("3", "30"):
-                with pytest.raises(InvalidRequestError, match="Content-Length"):
+                with pytest.raises(APIConnectionError, match="Content-Length") as caught:
                     await client.post(
                         "/records", content=b"0123456789", headers={"Content-Length": length}
                     )
+                assert len(caught.value.attempts) == 1
 
         world.run(scenario, base_url=server.url)
     assert server.done == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lambda path: io.StringIO("ten digits"),
+        lambda path: path.open("r"),
+        lambda path: ["0123", "4567"],
+    ],
+    ids=["in_memory", "file", "list"],
+)
+def test_text_is_refused_before_anything_is_sent(world: World, text: Any, text_file: Path) -> None:
+    """It has no bytes; the caller is told to open the file in binary mode."""
+    body = text(text_file)
+    error, bodies = post(world, [], content=body)
+    getattr(body, "close", list)()
+    assert type(error) is InvalidRequestError
+    assert "'rb'" in error.message
+    assert error.outcome is Outcome.NOT_STARTED
+    assert bodies == []
+
+
+def test_a_body_that_is_refused_leaves_its_key(world: World) -> None:
+    """Corrected, the write goes out under the key that was given for it."""
+
+    async def scenario(client: Face) -> None:
+        view = client.with_options(idempotency_key="order-17")
+        with pytest.raises(InvalidRequestError, match="binary"):
+            await view.post("/records", content=io.StringIO("text"))
+        await view.post("/records", content=b"text")
+
+    with Server() as server:
+        world.run(scenario, base_url=server.url)
+    assert server.keys == ["order-17"]
+
+
+def test_text_out_of_a_generator_is_the_callers_mistake(world: World) -> None:
+    """It is found once the head was sent, so it is not claimed that nothing was; with a server that
+    acts on whole requests only, that nothing was done."""
+
+    def told(whole: bool) -> FailwellError:
+        contract = msgspec.structs.replace(API, whole_requests=whole)
+
+        async def scenario(client: Face) -> FailwellError:
+            with pytest.raises(FailwellError) as caught:
+                await client.post("/records", content=body_for(world, ["ab", "cd"]))  # type: ignore[list-item]
+            return caught.value
+
+        with Server() as server:
+            error = world.run(scenario, base_url=server.url, contract=contract)
+        assert server.done == 0
+        assert "'rb'" in error.message
+        assert len(error.attempts) == 1
+        return error
+
+    assert type(told(False)) is APIConnectionError
+    assert type(told(True)) is InvalidRequestError
+
+
+def test_a_generator_that_has_run_is_refused_before_anything_is_sent(world: World) -> None:
+    """A request that is sent a second time would arrive without its body."""
+
+    async def scenario(client: Face) -> FailwellError:
+        request = client.build_request("POST", "/records", content=body_for(world, [b"ab"]))
+        await client.send(request)
+        with pytest.raises(InvalidRequestError, match="generator") as caught:
+            await client.send(request)
+        return caught.value
+
+    with Server() as server:
+        error = world.run(scenario, base_url=server.url)
+    assert error.outcome is Outcome.NOT_STARTED
+    assert [seen.body for seen in server.requests] == [b"ab"]
 
 
 def test_an_error_in_the_callers_generator_is_the_callers(world: World) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx2
@@ -63,6 +65,179 @@ def test_a_slow_upload_does_not_outlast_it(world: World) -> None:
             contract=contract,
         )
     assert type(error) is DeadlineExceededError
+    assert error.outcome is Outcome.NOT_STARTED
+
+
+@contextmanager
+def sipping() -> Iterator[str]:
+    """A server that takes a little of what it is sent every 10 ms, and says nothing; its URL."""
+    over = threading.Event()
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    listener.settimeout(5)
+
+    def sip() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                while not over.wait(0.01) and connection.recv(64 * 1024):
+                    pass
+
+    thread = threading.Thread(target=sip, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.close()
+        thread.join(10)
+
+
+def test_a_reader_that_sips_does_not_outlast_it() -> None:
+    """Each part of the body that the socket takes does not get the whole time once more."""
+    small = [(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)]
+    with sipping() as url, takes(0.3, 2.0):
+        error = World("sync").run(
+            lambda client: caught(client, content=b"x" * 64_000_000),
+            base_url=url,
+            policy=SOON,
+            transport=httpx2.HTTPTransport(socket_options=small),
+        )
+    assert type(error) is DeadlineExceededError
+
+
+@contextmanager
+def deaf() -> Iterator[int]:
+    """A port at which every address of this machine takes no connection, and refuses none."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Make `many.test` the name of these addresses."""
+    resolve = socket.getaddrinfo
+
+    def found(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in ("many.test", b"many.test"):
+            return resolve(host, port, *args, **kwargs)
+        stream = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        return [(*stream, address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+def test_many_addresses_do_not_outlast_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with four addresses that do not answer has the time of one; nothing was sent."""
+    with deaf() as port, takes(0.3, 1.1):
+        names(monkeypatch, *((f"127.0.0.{last}", port) for last in (1, 2, 3, 4)))
+        error = World("sync").run(caught, base_url="http://many.test", policy=SOON, timeout=30)
+    assert type(error) is DeadlineExceededError
+    assert error.outcome is Outcome.NOT_STARTED
+
+
+def test_an_address_that_answers_has_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those before it, that do not answer, leave it time; one that refuses takes none."""
+    with deaf() as port, Server(listening=False) as shut, Server() as server, takes(0.0, 3.0):
+        here = [("127.0.0.1", each) for each in (port, shut.port, server.port)]
+        names(monkeypatch, *here)
+        policy = Policy(retry=None, deadline=1.0)
+        response = World("sync").run(
+            lambda client: client.get("/r"), base_url="http://many.test", policy=policy
+        )
+    assert response.status_code == 200
+
+
+def test_the_first_address_is_the_one_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the last one's error is the one that is told, as without a deadline."""
+    with Server() as first, Server() as second, Server(listening=False) as shut:
+        names(monkeypatch, ("127.0.0.1", first.port), ("127.0.0.1", second.port))
+        sync = World("sync")
+        sync.run(lambda client: client.get("/r"), base_url="http://many.test", policy=SOON)
+        assert (first.connections, second.connections) == (1, 0)
+        names(monkeypatch, *[("127.0.0.1", shut.port)] * 2)
+        policy = Policy(retry=None, deadline=1.0)
+        error = sync.run(caught, base_url="http://many.test", policy=policy)
+    assert type(error) is failwell.APIConnectionError
+    assert "refused" in error.message
+    assert error.outcome is Outcome.NOT_STARTED
+
+
+def test_a_name_that_is_none_is_no_connection() -> None:
+    """As without a deadline: not started, and it may pass."""
+    error = World("sync").run(caught, base_url="http://no-such.invalid", policy=SOON)
+    assert type(error) is failwell.APIConnectionError
+    assert error.outcome is Outcome.NOT_STARTED
+    assert error.__cause__ is not None
+
+
+class Wrapping(httpx2.BaseTransport):
+    """What caches and logs are made like."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return self.inner.handle_request(request)
+
+
+class Routing(httpx2.BaseTransport):
+    """One that has several below."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.table = {"http": inner, "other": httpx2.MockTransport(lambda _: httpx2.Response(204))}
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return self.table[request.url.scheme].handle_request(request)
+
+
+class Rotating(httpx2.BaseTransport):
+    """One that takes turns."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.turns = [inner]
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return self.turns[0].handle_request(request)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [Wrapping, Routing, Rotating, lambda inner: Wrapping(Routing(inner))],
+    ids=["one", "dictionary", "list", "twice"],
+)
+def test_a_transport_that_wraps_another_keeps_to_it(wrapped: Any) -> None:
+    """The sockets of the one inside are bound, wherever it is held."""
+    act = Act("trickle_body", status=200, body=b"{" + b" " * 1000)
+    with Server([act]) as server, takes(0.3, 2.0):
+        error = World("sync").run(
+            lambda client: caught(client, "GET"),
+            base_url=server.url,
+            policy=SOON,
+            transport=wrapped(httpx2.HTTPTransport()),
+        )
+    assert type(error) is DeadlineExceededError
+
+
+def test_the_retries_of_a_transport_keep_to_it() -> None:
+    """httpx2's own wait between them, 0.5 s and more, included."""
+    with Server(listening=False) as shut, takes(0.0, 1.2):
+        error = World("sync").run(
+            caught,
+            base_url=shut.url,
+            policy=SOON,
+            transport=httpx2.HTTPTransport(retries=5),
+        )
+    assert isinstance(error, failwell.APIConnectionError)
     assert error.outcome is Outcome.NOT_STARTED
 
 
@@ -199,10 +374,23 @@ def test_a_connection_serves_on_after_it(world: World) -> None:
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("deadline", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("deadline", [0, -1, float("nan"), float("inf"), 10**400])
 def test_a_deadline_is_a_positive_number(deadline: float) -> None:
     """Nonsense is refused where it is written down."""
     with pytest.raises(ValueError, match="deadline"):
         Policy(deadline=deadline)
     with pytest.raises(ValueError, match="deadline"):
         Options(deadline=deadline)
+
+
+@pytest.mark.parametrize("deadline", [1e10, 10**12, 1e300])
+def test_a_deadline_longer_than_a_socket_can_wait_is_one(world: World, deadline: float) -> None:
+    """Without time-outs of the client's, too."""
+    with Server() as server:
+        response = world.run(
+            lambda client: client.get("/r"),
+            base_url=server.url,
+            timeout=None,
+            policy=Policy(deadline=deadline),
+        )
+    assert response.status_code == 200

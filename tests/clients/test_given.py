@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ import failwell
 from clients.fault_server import Act, Server, error
 from clients.scripts import KINDS, account, process
 from clients.world import API, Face, World
+from failwell.clients.given import NOTHING, around
 from failwell.clients.httpx import Transport
 
 UNKEYED = msgspec.structs.replace(API, idempotency=failwell.Idempotency(header=None))
@@ -120,6 +122,85 @@ def test_another_thread_has_its_own(kind: str) -> None:
         assert elsewhere[0].status_code == 201
         one.post({})
         assert "mine" not in server.keys
+
+
+def client_of(server: Server) -> failwell.Client:
+    retry = failwell.Retry(base=0.0, fast_base=0.0)
+    policy = failwell.Policy(retry=retry, breaker=None, budget=None)
+    return failwell.Client(base_url=server.url, contract=API, policy=policy, trust_env=False)
+
+
+def test_a_pool_of_threads_is_carried_them() -> None:
+    """Python tells it nothing of the `with` around a `submit`; `carry` does, however often and in
+    however many threads the function is called, and the pool keeps nothing of it."""
+    with Server([UNSENT] * 5) as server, client_of(server) as client:
+
+        def post(number: int) -> bool:
+            try:
+                return client.post("/records", json={"n": number}).is_success
+            except failwell.APIConnectionError:
+                return False
+
+        with ThreadPoolExecutor(2) as pool, failwell.options(retry=None):
+            assert list(pool.map(failwell.carry(post), range(4))) == [False] * 4
+            assert pool.submit(post, 4).result()
+        assert len(server.requests) == 6
+
+
+def test_a_carried_key_serves_one_write() -> None:
+    """Of all threads together."""
+    with Server() as server, client_of(server) as client, ThreadPoolExecutor(4) as pool:
+
+        def post(number: int) -> object:
+            try:
+                return client.post("/records", json={"n": number}).status_code
+            except failwell.InvalidRequestError:
+                return "refused"
+
+        with failwell.options(idempotency_key="order-17"):
+            done = list(pool.map(failwell.carry(post), range(4)))
+        assert server.keys == ["order-17"]
+    assert sorted(map(str, done)) == ["201", "refused", "refused", "refused"]
+
+
+def test_what_is_carried_is_over_with_the_call() -> None:
+    """Whatever it raised; what was given to the thread itself is given again."""
+
+    def raises() -> None:
+        assert around.get().options.deadline == 5
+        raise LookupError
+
+    with failwell.options(deadline=5):
+        carried = failwell.carry(raises)
+    with failwell.options(deadline=7):
+        with pytest.raises(LookupError):
+            carried()
+        assert around.get().options.deadline == 7
+    assert around.get() is NOTHING
+
+
+def test_an_async_function_is_not_carried() -> None:
+    """It would run when the options are gone again; a task has them by itself."""
+
+    async def work() -> None: ...
+
+    with pytest.raises(TypeError, match="task"):
+        failwell.carry(work)
+
+
+def test_asyncios_own_threads_inherit_them() -> None:
+    """`asyncio.to_thread` carries them by itself."""
+
+    async def main(url: str) -> None:
+        with (
+            failwell.Client(base_url=url, contract=API, trust_env=False) as client,
+            failwell.options(idempotency_key="inherited"),
+        ):
+            await asyncio.to_thread(client.post, "/records", json={})
+
+    with Server() as server:
+        asyncio.run(main(server.url))
+        assert server.keys == ["inherited"]
 
 
 def test_a_key_that_no_header_takes_is_refused(kind: str) -> None:

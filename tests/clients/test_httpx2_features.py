@@ -17,6 +17,7 @@ import pytest
 
 import failwell
 from clients.fault_server import OK, Act, Server, refusal
+from clients.fault_server import error as envelope
 from clients.servers import Certificates, http2, proxy
 from clients.world import API, Face, World
 from failwell import FailwellError, Idempotency, InvalidRequestError, Outcome, Policy, Retry
@@ -148,6 +149,7 @@ def test_redirects_that_never_end_are_a_bad_response(world: World) -> None:
     [
         *("ftp://127.0.0.1/a", "http://[::1", "https://", "http://a..b/"),
         *("http://" + "a" * 70 + ".test/", "http://127.0.0.1:99999/"),
+        "http://127.0.0.1:-1/",
     ],
 )
 def test_a_redirect_to_nowhere_is_the_servers_fault(world: World, to: str) -> None:
@@ -232,6 +234,34 @@ def test_digest_auth(world: World) -> None:
     assert len(set(server.keys)) == 1
 
 
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        "Digest garbage",
+        'Digest realm="r"',
+        'Digest realm="r", nonce="n", qop="auth-int"',
+        'Digest realm="r", nonce="n", qop="other"',
+        'Digest realm="r", nonce="n", algorithm=ROT13',
+    ],
+)
+def test_a_challenge_that_cannot_be_answered_is_a_refusal(world: World, challenge: str) -> None:
+    """The 401 is judged as the answer that it is; the next call is made as if it had not been."""
+    body = b'{"error": {"code": "no_auth", "message": "Who are you?"}}'
+    refused = Act(status=401, body=body, commit=False, headers=(("WWW-Authenticate", challenge),))
+    with Server([refused, CHALLENGE]) as server:
+
+        async def scenario(client: Face) -> tuple[FailwellError, Any]:
+            return await failed(client.post("/x", json={})), await client.post("/x", json={})
+
+        error, response = world.run(
+            scenario, base_url=server.url, auth=httpx2.DigestAuth("adam", "secret")
+        )
+    assert type(error) is failwell.AuthenticationError
+    assert (error.code, error.outcome) == ("no_auth", Outcome.NOT_STARTED)
+    assert response.status_code == 201
+    assert len(server.requests) == 3
+
+
 class Token(httpx2.Auth):
     """Asks for a token first; signs the body with its length."""
 
@@ -307,7 +337,58 @@ def test_a_hook_that_raises_for_status(world: World, reads: bool) -> None:
         )
     assert type(error) is failwell.NotFoundError
     assert len(server.requests) == 2
-    assert (error.code == "not_found") == reads
+    assert error.code == "not_found"
+    assert error.message == "It failed."
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_hook_that_raises_does_not_hide_what_the_api_said(world: World, status: int) -> None:
+    """A refused write says why and is `not_started`, with httpx's own idiom in a hook, too."""
+    hook = hooks_for(world, lambda response: response.raise_for_status() and None)
+    told = Act(status=status, body=b'{"detail": "No such part."}', commit=False)
+    with Server([told]) as server:
+
+        async def scenario(client: Face) -> tuple[FailwellError, Any]:
+            return await failed(client.post("/x", json={})), client.event_hooks
+
+        error, hooks = world.run(
+            scenario,
+            base_url=server.url,
+            event_hooks={"response": [hook]},
+            contract=failwell.GENERIC,
+        )
+    assert (error.status_code, error.message) == (status, "No such part.")
+    assert error.outcome is Outcome.NOT_STARTED
+    assert hooks == {"request": [], "response": [hook]}
+
+
+def test_a_hook_sees_a_refusal_that_was_read_and_a_stream_that_was_not(world: World) -> None:
+    """Of an answer of 400 and above a hook has the content at once; one below is still to come."""
+    told: list[Any] = []
+
+    def look(response: Any) -> None:
+        told.append(response.content if response.status_code >= 400 else response.is_closed)
+
+    hooks = {"response": [hooks_for(world, look)]}
+    with Server([refusal(429, "busy")]) as server:
+        response = world.run(
+            lambda client: client.get("/x"), base_url=server.url, event_hooks=hooks
+        )
+    assert told == [envelope(429, "busy"), False]
+    assert response.status_code == 200
+
+
+def test_a_hook_may_be_added_later(world: World) -> None:
+    """The lists that `event_hooks` gives back are those that are used."""
+    with Server([refusal(404, "not_found")] * 2) as server:
+
+        async def scenario(client: Face) -> FailwellError:
+            hook = hooks_for(world, lambda response: response.raise_for_status() and None)
+            client.event_hooks["response"].append(hook)
+            return await failed(client.get("/x"))
+
+        error = world.run(scenario, base_url=server.url)
+    assert (type(error), error.code) == (failwell.NotFoundError, "not_found")
 
 
 def test_a_hook_that_raises_for_a_redirect(world: World) -> None:

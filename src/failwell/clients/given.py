@@ -4,21 +4,29 @@
         sdk.orders.create(...)
 
 An SDK's method has no room for failwell's `Options`, and neither has requests. So they are given to
-whatever is called inside, in this thread or task and in the tasks that it starts.
+whatever is called inside, in this thread or task and in the tasks that it starts. To a pool of
+threads, which Python tells nothing of the `with` around a `submit`, they are carried:
+
+    pool.submit(failwell.carry(sdk.orders.create), ...)
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from failwell.clients.keys import OneKey
 from failwell.errors import InvalidRequestError
 from failwell.settings import Options
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -51,6 +59,30 @@ def options(**options: Any) -> Generator[None]:
         yield
     finally:
         around.reset(token)
+
+
+def carry(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, which is called under the options that are given here, in whatever thread.
+
+    It may be called many times and by many threads at once; an `idempotency_key` serves one write
+    of them all. `asyncio.to_thread`, anyio and Starlette carry the options by themselves, and so
+    does a task.
+
+    Raises `TypeError` for an async function: make it a task.
+    """
+    if iscoroutinefunction(function):
+        raise TypeError(f"{function!r} is async: a task that is made inside the `with` inherits it")
+    here = around.get()
+
+    @wraps(function)
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        token = around.set(here)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            around.reset(token)
+
+    return carried
 
 
 def given(own: Any = None, where: str = "", view: Given = NOTHING) -> Given:

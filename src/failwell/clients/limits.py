@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _ends: ContextVar[float | None] = ContextVar("failwell_deadline", default=None)
 _no_limit = nullcontext()
 
+LONGEST_WAIT = 86_400.0
+"""Seconds that a single wait for a socket or a lock lasts at most; the operating system's own limit
+is less than a deadline may be."""
+
 
 def within(seconds: float | None) -> AbstractContextManager[object]:
     """Bound every socket operation of this context to end within `seconds` from now."""
@@ -38,9 +42,12 @@ class _Bounded:
 
 
 def left() -> float | None:
-    """Seconds that the context has left; None for no limit."""
+    """Seconds that a wait in this context may take; None for no limit."""
     ends = _ends.get()
-    return None if ends is None else ends - time.monotonic()
+    if ends is None:
+        return None
+    left = ends - time.monotonic()
+    return left if left < LONGEST_WAIT else LONGEST_WAIT
 
 
 def awithin(seconds: float | None) -> AbstractContextManager[object]:

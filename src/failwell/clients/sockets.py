@@ -8,21 +8,49 @@ left. The seam is httpcore's own `NetworkBackend`; httpx stands on the module `h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import socket
+from collections.abc import Iterable, Iterator
 from ssl import SSLContext
 from types import ModuleType
 from typing import Any
 
-from failwell.clients import limits
+from failwell.clients import limits, multiplexed
+
+PIECE = 64 * 1024
+"""Bytes that are written under one time-out: httpcore gives it to each part that the socket takes,
+so a reader that takes a little at a time would outlast it."""
+
+_DEPTH = 4
+"""How many transports that wrap others are looked into."""
 
 
 def bind(transport: object, httpcore: ModuleType) -> None:
-    """Make the transport's new connections keep to `limits.within`; one without sockets of
-    httpcore's is left as it is."""
-    pool: Any = getattr(transport, "_pool", None)
-    backend = getattr(pool, "_network_backend", None)
-    if isinstance(backend, httpcore.NetworkBackend):
-        pool._network_backend = _Backend(backend, httpcore)
+    """Make the transport's new connections keep to `limits.within`, and those of the transports
+    that it wraps; what has no sockets of httpcore's is left as it is."""
+    for pool in _pools(transport, httpcore.ConnectionPool, _DEPTH):
+        backend = getattr(pool, "_network_backend", None)
+        if isinstance(backend, httpcore.NetworkBackend):
+            pool._network_backend = _Backend(backend, httpcore)
+            multiplexed.bind(pool, httpcore)
+
+
+def _pools(holder: object, kind: type, depth: int) -> Iterator[Any]:
+    for held in _held(holder):
+        if isinstance(held, kind):
+            yield held
+        elif depth and hasattr(type(held), "handle_request"):
+            yield from _pools(held, kind, depth - 1)
+
+
+def _held(holder: object) -> Iterator[object]:
+    """What an object has as attributes, also where they are lists or dictionaries of it."""
+    for value in list(getattr(holder, "__dict__", {}).values()):
+        if isinstance(value, dict):
+            yield from value.values()
+        elif isinstance(value, (list, tuple)):
+            yield from value
+        else:
+            yield value
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:
@@ -49,9 +77,39 @@ class _Backend:
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> _Stream:
-        timeout = _left(timeout, self._httpcore.ConnectTimeout)
-        connected = self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        more = {"local_address": local_address, "socket_options": socket_options}
+        if limits.left() is None or type(self._inner) is not self._httpcore.SyncBackend:
+            timeout = _left(timeout, self._httpcore.ConnectTimeout)
+            connected = self._inner.connect_tcp(host, port, timeout=timeout, **more)
+        else:
+            connected = self._connect_in_turn(self._resolved(host, port), timeout, more)
         return _Stream(connected, self._httpcore)
+
+    def _resolved(self, host: str, port: int) -> list[tuple[str, int]]:
+        """The addresses of the host, as httpcore's own connect finds them."""
+        try:
+            found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+        except OSError as error:
+            raise self._httpcore.ConnectError(error) from error
+        return [_literal(address) for *_, address in found] or [(host, port)]
+
+    def _connect_in_turn(
+        self, addresses: list[tuple[str, int]], timeout: float | None, more: dict[str, Any]
+    ) -> Any:
+        """A connection to the first of the addresses that answers in its share of the time.
+
+        httpcore gives each of them the whole time-out.
+        """
+        late = self._httpcore.ConnectTimeout
+        for waiting in range(len(addresses), 1, -1):
+            left = _left(None, late)
+            assert left is not None
+            share = left / waiting if timeout is None else min(timeout, left / waiting)
+            try:
+                return self._inner.connect_tcp(*addresses[-waiting], timeout=share, **more)
+            except (late, self._httpcore.ConnectError):
+                continue
+        return self._inner.connect_tcp(*addresses[-1], timeout=_left(timeout, late), **more)
 
     def connect_unix_socket(
         self,
@@ -64,7 +122,15 @@ class _Backend:
         return _Stream(connected, self._httpcore)
 
     def sleep(self, seconds: float) -> None:
-        self._inner.sleep(seconds)
+        """The wait before another connect, of a transport with `retries`."""
+        self._inner.sleep(_left(seconds, self._httpcore.ConnectTimeout))
+
+
+def _literal(address: Any) -> tuple[str, int]:
+    """Host and port of a socket's address; one of IPv6 may be good only at one interface."""
+    host, port, *more = address
+    scope = more[1] if more else 0
+    return f"{host.partition('%')[0]}%{scope}" if scope else host, port
 
 
 class _Stream:
@@ -77,7 +143,12 @@ class _Stream:
         return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _left(timeout, self._httpcore.WriteTimeout))
+        late = self._httpcore.WriteTimeout
+        if len(buffer) <= PIECE or limits.left() is None:
+            self._inner.write(buffer, _left(timeout, late))
+            return
+        for start in range(0, len(buffer), PIECE):
+            self._inner.write(buffer[start : start + PIECE], _left(timeout, late))
 
     def close(self) -> None:
         self._inner.close()

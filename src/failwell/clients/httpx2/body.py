@@ -6,17 +6,34 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from io import TextIOBase
+from typing import Any, cast
 
 import httpx2
+
+from failwell.errors import InvalidRequestError
 
 PIECE = 64 * 1024
 """Bytes of a body that are handed over at once: of a large one that was cut, less is in doubt."""
 
 
+_TEXT = "the body is text, which is sent as bytes: open the file in binary mode ('rb'), or encode"
+
+
+_SPENT = "the body is a generator that was sent before: make another, or give bytes or a file"
+
+
+class TextError(httpx2.StreamError):
+    """A body of bytes, as far as could be told before it was read, has yielded text."""
+
+    def __init__(self) -> None:
+        super().__init__(_TEXT)
+
+
 class Tracked:
-    """What is known of one body, across all attempts of one call.
+    """What is known of one body, across all attempts of one call. Raises `InvalidRequestError` for
+    one that is text, or a generator that has run.
 
     `exhausted` says that it was read to its end and every byte was taken off our hands;
     `handed_over` that all of its `length` was given away, of which the last may still be on its
@@ -28,6 +45,10 @@ class Tracked:
         stream: httpx2.SyncByteStream | httpx2.AsyncByteStream,
         length: str | None = None,
     ) -> None:
+        if _is_text(getattr(stream, "_stream", None)):
+            raise InvalidRequestError.of(_TEXT)
+        if _is_spent(stream):
+            raise InvalidRequestError.of(_SPENT)
         self.stream: Any = _Pieces(stream) if isinstance(stream, httpx2.ByteStream) else stream
         self.started = False
         self.exhausted = False
@@ -51,10 +72,23 @@ class Tracked:
         self.started, self.exhausted, self.handed_over, self._given = True, False, False, 0
 
     def hand_over(self, chunk: bytes) -> bytes:
-        """The chunk, counted."""
+        """The chunk, counted. Raises `TextError` for one of text."""
+        if isinstance(chunk, str):
+            raise TextError
         self._given += len(chunk)
         self.handed_over = self._length is not None and self._given >= self._length
         return chunk
+
+
+def _is_text(source: object) -> bool:
+    if isinstance(source, (list, tuple)):
+        return any(isinstance(chunk, str) for chunk in cast("Sequence[object]", source))
+    return isinstance(source, TextIOBase) or isinstance(getattr(source, "encoding", None), str)
+
+
+def _is_spent(stream: object) -> bool:
+    runs_once = getattr(stream, "_is_generator", False)
+    return bool(runs_once and getattr(stream, "_is_stream_consumed", False))
 
 
 class _Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -73,11 +107,19 @@ class _Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
             yield piece
 
 
-class SyncBody(httpx2.SyncByteStream):
-    """A tracked body for a sync client."""
+class _Body:
+    """What both bodies are: a tracked one, of which those of a form of parts have `fields`."""
 
     def __init__(self, tracked: Tracked) -> None:
         self._tracked = tracked
+
+    @property
+    def fields(self) -> Any:
+        return getattr(self._tracked.stream, "fields", None)
+
+
+class SyncBody(_Body, httpx2.SyncByteStream):
+    """A tracked body for a sync client."""
 
     def __iter__(self) -> Iterator[bytes]:
         self._tracked.begin()
@@ -86,11 +128,8 @@ class SyncBody(httpx2.SyncByteStream):
         self._tracked.exhausted = True
 
 
-class AsyncBody(httpx2.AsyncByteStream):
+class AsyncBody(_Body, httpx2.AsyncByteStream):
     """A tracked body for an async client."""
-
-    def __init__(self, tracked: Tracked) -> None:
-        self._tracked = tracked
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self._tracked.begin()

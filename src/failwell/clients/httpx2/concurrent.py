@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.httpx2 import hops
 from failwell.clients.httpx2.attempt import (
+    akeep_refusal,
     answer,
     answered,
     aread_refusal,
@@ -20,7 +22,7 @@ from failwell.clients.httpx2.attempt import (
     refusal_of,
 )
 from failwell.clients.httpx2.body import AsyncBody
-from failwell.clients.httpx2.configured import Configured, to_settle
+from failwell.clients.httpx2.configured import Configured
 from failwell.clients.httpx2.first import afirst
 from failwell.clients.limits import awithin
 from failwell.contract import Contract
@@ -66,6 +68,7 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         from failwell.clients.origin import async_store, opened, run_of, unblocked_store
 
         super().__init__(**arguments)
+        self._check(contract, policy, hooks)
         kept = opened(store)
         self._own_store = kept if isinstance(store, str) else None
         book, durable = run_of(run, kept)
@@ -78,7 +81,7 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now = time.monotonic()
         settings = self._settings_of(how)
-        prepared = settings.prepare(request, now)
+        prepared = settings.prepare(request, now, self)
         begun = None
         if not stream and settings.near is not None:
             left = deadline.left(prepared.ends, now)
@@ -113,24 +116,32 @@ class AsyncClient(Configured, httpx2.AsyncClient):
 
                 raise unreadable(error, events.response) from None
 
-    async def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
+    async def settle(
+        self,
+        error: FailwellError,
+        *,
+        content: bytes | None = None,
+        headers: Any = None,
+        auth: Any = httpx2.USE_CLIENT_DEFAULT,
+    ) -> Settled:
         """What became of a failed write, found out now: see `failwell.Settled`.
 
         `error` may come from another process or another day. With a key that the API honours, or
         an idempotent method, the same request is sent again: it reads what came of the first one,
-        or carries it out, once. `content` is the request's body, where the error did not keep it.
-        """
-        from failwell.flows.settle import settle
+        or carries it out, once. What the error did not keep of the request is given again: its body
+        as `content`, secret header fields and an auth of its own as `headers` and `auth`.
 
-        settled = self._settled_already(error)
-        if settled is not None:
-            return settled
-        now = time.monotonic()
-        sent, known = to_settle(error, content)
-        prepared = self._aside(sent, now)
-        flow = settle(sent, known, prepared.terms, now=now, today=time.time())
-        attempt = self._settings.armed(self._attempts(prepared, False, {}))
-        return await adrive(flow, attempt, self._settings.rim)
+        Raises `InvalidRequestError` for what is no error of failwell's.
+        """
+        from failwell.clients.httpx2.settling import Settling, how_given, settling
+
+        now, how = time.monotonic(), how_given(auth)
+        settings = self._settings_of(how)
+        task = settling(self, settings, error, now, how, content=content, headers=headers)
+        if not isinstance(task, Settling):
+            return task
+        attempt = settings.armed(self._attempts(task.prepared, False, how))
+        return await adrive(task.flow(now, time.time()), attempt, settings.rim)
 
     async def end_run(self, *, force: bool = False) -> Summary | None:
         """End this client's run: forget its writes; what it was, None where it made none.
@@ -163,10 +174,11 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         how: How,
     ) -> httpx2.Response | Reply:
         response: httpx2.Response | None = None
+        sender = self._reading(akeep_refusal)
         ends = None if seconds is None else time.monotonic() + seconds
         try:
             with awithin(seconds):
-                response = await super().send(asked, stream=True, **how)
+                response = await super(AsyncClient, sender).send(asked, stream=True, **how)
                 if stream and ready.hands_out(response):
                     return answer(response, asked, None)
                 if not stream and response.status_code < 400:
@@ -182,3 +194,7 @@ class AsyncClient(Configured, httpx2.AsyncClient):
             if seconds is None:  # a hook's or a body's own, not the deadline's
                 raise
             return out_of_time(asked, ready.body, response)
+        except BaseException as error:
+            if response is None:
+                hops.leave_word(error)
+            raise

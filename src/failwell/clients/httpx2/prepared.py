@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -10,12 +11,15 @@ import msgspec
 
 from failwell.actions import Send
 from failwell.clients.httpx2.body import AsyncBody, SyncBody, Tracked
+from failwell.clients.httpx2.own import lend, own
+from failwell.clients.limits import LONGEST_WAIT
 from failwell.errors import InvalidRequestError
 from failwell.flows.terms import Terms
 from failwell.model import Request
 from failwell.policy import promise
 
 if TYPE_CHECKING:
+    from failwell.clients.httpx2.configured import Configured
     from failwell.flows.intended import Intention
 
 _SOCKET_TIMEOUTS = ("connect", "read", "write", "pool")
@@ -25,8 +29,9 @@ class Prepared(msgspec.Struct):
     """One call, made ready: the request as it was given, and what each attempt's copy gets.
 
     `ends` is in monotonic seconds; `fields` are the header fields of the first copy, where they
-    were made with the `extra` ones. What only a flow wants to know, `request` and `terms`, is made
-    out for it: most calls go well without one.
+    were made with the `extra` ones; `auth` is whose credential it carries, the `client`'s or one of
+    its own. What only a flow wants to know, `request` and `terms`, is made out for it: most calls
+    go well without one.
     """
 
     native: httpx2.Request
@@ -40,19 +45,23 @@ class Prepared(msgspec.Struct):
     is_aside: bool = False
     plan: Intention | None = None
     told: Request | None = None
+    client: Configured | None = None
+    auth: object = None
 
     @property
     def request(self) -> Request:
         """The call, as far as a decision needs to know it."""
         if self.told is None:
             native = self.native
+            assert self.client is not None
             self.told = Request(
                 method=native.method,
                 url=native.url,
-                headers=native.headers,
+                headers=httpx2.Headers(native.headers),  # it may not be able to tell its own
                 body=content_of(native),
                 key=self.key,
                 reads_json=self.reads_json,
+                own=partial(own, self.client, native, self.auth),
             )
         return self.told
 
@@ -92,7 +101,9 @@ class Prepared(msgspec.Struct):
         native = self.native
         if within is not None and not _is_bound(native.extensions, within, timeout):
             within = None
-        if number == 1 and not self.extra and self.body is None and within is None:
+        is_plain = not self.extra and self.body is None and within is None
+        # an auth writes into what is sent, and of a write it is to be known what its caller gave
+        if number == 1 and is_plain and native.method in self.standing.contract.safe:
             return native
         copy = _shallow(native)
         fields = self.fields if number == 1 else None
@@ -125,8 +136,9 @@ class Prepared(msgspec.Struct):
             request.method,
             str(request.url),
             content=request.body or None,
-            headers=dict(request.headers),
+            headers=httpx2.Headers(request.headers, "utf-8"),
         )
+        lend(self.native, native, request, self.standing.contract)
         return Prepared(native, self.standing, self.ends, is_aside=True, told=request)
 
 
@@ -179,7 +191,8 @@ def _bounded(
     extensions: Mapping[str, Any], within: float, default: httpx2.Timeout
 ) -> dict[str, Any]:
     limits: dict[str, Any] = extensions.get("timeout") or default.as_dict()
-    timeout = {name: _least(limits.get(name), within) for name in _SOCKET_TIMEOUTS}
+    most = min(within, LONGEST_WAIT)
+    timeout = {name: _least(limits.get(name), most) for name in _SOCKET_TIMEOUTS}
     return {**extensions, "timeout": timeout}
 
 

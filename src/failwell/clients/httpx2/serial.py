@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from failwell.actions import AsyncStore, Send, Store
+from failwell.clients.httpx2 import hops
 from failwell.clients.httpx2.attempt import (
     answer,
     answered,
     fault_of,
+    keep_refusal,
     raised,
     read_refusal,
     refusal_of,
 )
 from failwell.clients.httpx2.body import SyncBody
-from failwell.clients.httpx2.configured import Configured, to_settle
+from failwell.clients.httpx2.configured import Configured
 from failwell.clients.httpx2.first import first
 from failwell.clients.limits import within
 from failwell.contract import Contract
@@ -70,6 +72,7 @@ class Client(Configured, httpx2.Client):
         from failwell.clients.origin import only_sync, opened, run_of, sync_store
 
         super().__init__(**arguments)
+        self._check(contract, policy, hooks)
         kept = only_sync(opened(store))
         self._own_store = kept if isinstance(store, str) else None
         book, durable = run_of(run, kept)
@@ -81,7 +84,7 @@ class Client(Configured, httpx2.Client):
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now = time.monotonic()
         settings = self._settings_of(how)
-        prepared = settings.prepare(request, now)
+        prepared = settings.prepare(request, now, self)
         begun = None
         if not stream and settings.near is not None:
             left = deadline.left(prepared.ends, now)
@@ -116,24 +119,32 @@ class Client(Configured, httpx2.Client):
 
                 raise unreadable(error, events.response) from None
 
-    def settle(self, error: FailwellError, *, content: bytes | None = None) -> Settled:
+    def settle(
+        self,
+        error: FailwellError,
+        *,
+        content: bytes | None = None,
+        headers: Any = None,
+        auth: Any = httpx2.USE_CLIENT_DEFAULT,
+    ) -> Settled:
         """What became of a failed write, found out now: see `failwell.Settled`.
 
         `error` may come from another process or another day. With a key that the API honours, or
         an idempotent method, the same request is sent again: it reads what came of the first one,
-        or carries it out, once. `content` is the request's body, where the error did not keep it.
-        """
-        from failwell.flows.settle import settle
+        or carries it out, once. What the error did not keep of the request is given again: its body
+        as `content`, secret header fields and an auth of its own as `headers` and `auth`.
 
-        settled = self._settled_already(error)
-        if settled is not None:
-            return settled
-        now = time.monotonic()
-        sent, known = to_settle(error, content)
-        prepared = self._aside(sent, now)
-        flow = settle(sent, known, prepared.terms, now=now, today=time.time())
-        attempt = self._settings.armed(self._attempts(prepared, False, {}))
-        return drive(flow, attempt, self._settings.rim)
+        Raises `InvalidRequestError` for what is no error of failwell's.
+        """
+        from failwell.clients.httpx2.settling import Settling, how_given, settling
+
+        now, how = time.monotonic(), how_given(auth)
+        settings = self._settings_of(how)
+        task = settling(self, settings, error, now, how, content=content, headers=headers)
+        if not isinstance(task, Settling):
+            return task
+        attempt = settings.armed(self._attempts(task.prepared, False, how))
+        return drive(task.flow(now, time.time()), attempt, settings.rim)
 
     def end_run(self, *, force: bool = False) -> Summary | None:
         """End this client's run: forget its writes; what it was, None where it made none.
@@ -163,9 +174,10 @@ class Client(Configured, httpx2.Client):
         how: How,
     ) -> httpx2.Response | Reply:
         response: httpx2.Response | None = None
+        sender = self._reading(keep_refusal)
         with within(seconds):
             try:
-                response = super().send(asked, stream=True, **how)
+                response = super(Client, sender).send(asked, stream=True, **how)
                 if stream and ready.hands_out(response):
                     return answer(response, asked, None)
                 if stream or response.status_code >= 400:
@@ -175,12 +187,16 @@ class Client(Configured, httpx2.Client):
                 return refusal_of(error, asked)
             except raised() as error:
                 return fault_of(error, asked, ready.body, response)
+            except BaseException as error:
+                if response is None:
+                    hops.leave_word(error)
+                raise
         return response
 
 
 def _bind(transport: object) -> None:
     """Make the transport keep to deadlines; a mock has no socket to bind, and needs no httpcore."""
-    if isinstance(transport, httpx2.HTTPTransport):
+    if transport is not None and not isinstance(transport, httpx2.MockTransport):
         import httpcore2
 
         from failwell.clients import sockets

@@ -8,16 +8,18 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
 
-from failwell.clients.httpx2.attempt import fault_of, out_of_time, raised
+from failwell.clients.httpx2.attempt import content_type, fault_of, out_of_time, raised
 from failwell.clients.httpx2.prepared import Prepared
 from failwell.clients.limits import awithin, within
 from failwell.errors import FailwellError
 from failwell.flows.call import broken_off
 from failwell.model import Fault
+from failwell.policy import promise
 
 
 class _Guard:
@@ -37,6 +39,14 @@ class _Guard:
     def late(self) -> FailwellError:
         """The exception to raise where the deadline has passed."""
         return self._broken(out_of_time(self._response.request, self._prepared.body, self._began()))
+
+    def promised(self, body: bytes) -> bytes:
+        """The whole body, where it is what was promised. Raises `BadResponseError` where not."""
+        contract, response = self._prepared.standing.contract, self._response
+        label, status = content_type(response), response.status_code
+        if promise.is_kept(contract, self._prepared.request, status, label, body):
+            return body
+        raise self.translated(httpx2.DecodingError("the answer is JSON that is cut or broken"))
 
     def _began(self) -> httpx2.Response | None:
         """The answer that began; None where it is to another request, that a redirect made."""
@@ -139,11 +149,24 @@ class _Decoder:
 def guard(
     response: httpx2.Response, prepared: Prepared, kind: type[SyncStream] | type[AsyncStream]
 ) -> None:
-    """Make whatever goes wrong while the answer is read failwell's exception."""
+    """Make whatever goes wrong while the answer is read failwell's exception; where it is read as
+    a whole, also that it is not what was promised."""
     stream = response.stream = kind(response, prepared)
+    if isinstance(stream, SyncStream):
+        response.read = partial(_read, response, stream)  # type: ignore[method-assign]
+    else:
+        response.aread = partial(_aread, response, stream)  # type: ignore[method-assign]
     decoder = getattr(response, "_get_content_decoder", None)
     if decoder is not None and "content-encoding" in response.headers:
         response._decoder = _Decoder(decoder(), stream)  # type: ignore[assignment]
+
+
+def _read(response: httpx2.Response, stream: _Guard) -> bytes:
+    return stream.promised(type(response).read(response))
+
+
+async def _aread(response: httpx2.Response, stream: _Guard) -> bytes:
+    return stream.promised(await type(response).aread(response))
 
 
 def unreadable(error: httpx2.SSEError, response: httpx2.Response) -> FailwellError:
