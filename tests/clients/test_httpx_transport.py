@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gzip
 import inspect
 import json
 import logging
@@ -330,12 +331,64 @@ def test_a_stream_that_breaks_off_tells_all_attempts(world: World) -> None:
 
 def test_compressed_json_is_read(world: World) -> None:
     """A coding is undone for the judgement, and once more for whoever asked."""
-    import gzip
-
     body = gzip.compress(b'{"ok": true}')
     act = Act(status=200, body=body, headers=(("Content-Encoding", "gzip"),))
     with Server([act]) as server:
         assert run(world, server, _get).json() == {"ok": True}
+
+
+GZIP = (("Content-Encoding", "gzip"),)
+WHATEVER = {"extensions": {"failwell": failwell.Options(expect="any")}}
+
+
+def test_a_body_that_is_not_in_its_coding_is_of_both_families(world: World) -> None:
+    """What was handed out unread, as a stream or not, and cannot be decoded; it took effect."""
+    page = Act(status=201, body=b"no gzip", content_type="text/html", headers=GZIP)
+
+    async def streamed(api: Caller) -> bytes:
+        async with api.stream("POST", "/jobs", **WHATEVER) as response:
+            return await _read(response)
+
+    async def read(api: Caller) -> httpx.Response:
+        return await api.post("/jobs?token=" + TOKEN, json={"name": "a"}, **WHATEVER)
+
+    for scenario in (streamed, read):
+        with Server([page]) as server, pytest.raises(httpx.DecodingError) as caught:
+            run(world, server, scenario, contract=UNKEYED, above=SECRET)
+        error = caught.value
+        assert isinstance(error, failwell.BadResponseError)
+        assert (error.outcome, len(error.attempts), error.status_code) == ("applied", 1, 201)
+        assert error.request.method == "POST"
+        assert TOKEN not in _shown(error)
+        assert pickle.loads(pickle.dumps(error)) == error
+
+
+@pytest.mark.parametrize("how", ["read", "bytes", "text", "raw"])
+def test_a_body_in_its_coding_is_decoded_by_httpx_as_ever(world: World, how: str) -> None:
+    """Piece by piece, by any of its methods; and a response that was read still pickles."""
+    body = gzip.compress(b"line\n" * 50_000)
+    file = Act(status=200, body=body, content_type="text/plain", headers=GZIP)
+
+    async def scenario(api: Caller) -> list[Any]:
+        async with api.stream("GET", "/file") as response:
+            if how == "read":
+                whole = await _read(response)
+                assert pickle.loads(pickle.dumps(response)).content == response.content
+                return [whole]
+            name = (
+                f"iter_{how}"
+                if isinstance(response.stream, httpx.SyncByteStream)
+                else f"aiter_{how}"
+            )
+            pieces = getattr(response, name)()
+            if hasattr(pieces, "__aiter__"):
+                return [piece async for piece in pieces]
+            return list(pieces)
+
+    with Server([file]) as server:
+        got = run(world, server, scenario)
+    expected: Any = {"raw": body, "text": "line\n" * 50_000}.get(how, b"line\n" * 50_000)
+    assert type(expected)().join(got) == expected
 
 
 # ------------------------------------------------------------------------- bodies
@@ -441,6 +494,33 @@ def test_nothing_secret_is_shown(world: World, caplog: pytest.LogCaptureFixture)
     for text in shown:
         assert TOKEN not in text
         assert "hunter22" not in text
+
+
+def _shown(error: Any) -> str:
+    """All that hangs on it."""
+    asked = error.request
+    return repr((vars(error), str(asked.url), list(asked.headers.items()), asked.content))
+
+
+def test_the_request_that_httpx_hangs_on_it_holds_nothing_secret(world: World) -> None:
+    """SDKs read its method and URL, which are there; a credential, a password and a body not."""
+
+    async def scenario(api: Caller) -> httpx.Response:
+        url = api.client.base_url.copy_with(userinfo=b"me:hunter22", path="/jobs")
+        named = {"token": TOKEN, "page": "2"}
+        fields = {**SECRET["headers"], "Cookie": f"sid={TOKEN}", "X-Trace": "t-1"}
+        fields["X-Name"] = "Zoë".encode()
+        return await api.post(url, params=named, headers=fields, json={"password": "hunter22"})
+
+    with Server([LOST]) as server:
+        with pytest.raises(httpx.ReadError) as caught:
+            run(world, server, scenario, contract=UNKEYED)
+        assert TOKEN in server.requests[0].headers["cookie"]
+    asked = caught.value.request
+    assert (asked.method, asked.url.path, asked.url.params["page"]) == ("POST", "/jobs", "2")
+    assert (asked.headers["x-trace"], asked.headers["x-name"]) == ("t-1", "Zoë")
+    for secret in (TOKEN, "hunter22"):
+        assert secret not in _shown(caught.value)
 
 
 def test_a_header_that_cannot_be_sent_is_not_quoted(world: World) -> None:
@@ -656,14 +736,14 @@ def test_every_exception_of_httpx_has_its_meaning() -> None:
 
 
 def test_a_body_of_the_wrong_length_is_refused(world: World) -> None:
-    """h11's own exception, which httpx lets through, is of both families, too."""
+    """h11's own exception, which httpx lets through, is of both families; the head was sent."""
 
     async def scenario(api: Caller) -> httpx.Response:
         return await api.put("/file", content=b"abc", headers={"Content-Length": "5"})
 
     with Server() as server, pytest.raises(httpx.LocalProtocolError) as caught:
         run(world, server, scenario)
-    assert isinstance(caught.value, failwell.InvalidRequestError)
+    assert isinstance(caught.value, failwell.APIConnectionError)
 
 
 def test_a_request_ids_header_is_added(world: World) -> None:

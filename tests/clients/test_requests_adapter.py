@@ -534,6 +534,15 @@ def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
         assert "hunter22" not in text
 
 
+def test_no_request_and_no_response_hang_on_it() -> None:
+    """As on a fault of requests' own, which SDKs look at for a response: there is none, and so no
+    header of it either. Those of requests itself know the request; ours tell of it."""
+    error = _failure()
+    assert (error.request, error.response) == (None, None)
+    assert TOKEN not in repr(vars(error))
+    assert error.failure.url.endswith("/jobs?token=[redacted]")
+
+
 def test_a_session_still_pickles() -> None:
     """As requests' own do."""
     with Session("http://127.0.0.1:1") as api:

@@ -62,8 +62,9 @@ def told(server: CrookedServer, seeds: range, *, slow: bool = False) -> str:
 @pytest.mark.timeout(120 + TALES)
 def test_whatever_a_server_does_the_client_tells_the_truth(server: CrookedServer) -> None:
     """Sequences of up to six attempts, each met by one of some hundred acts, for five clients,
-    nineteen APIs, four methods and five kinds of body: one effect at most; what is said of it,
-    then and on settling, is so; the history is what the server saw; no secret is told."""
+    nineteen APIs, four methods and six kinds of body, redirects followed or not: one effect at
+    most; what is said of it, then and on settling, is so; the history is what the server saw; no
+    secret is told."""
     wrong = told(server, range(SEED, SEED + TALES))
     assert not wrong, wrong
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from failwell import redaction
 from failwell.errors import FailwellError
 
 _Ours = type[FailwellError]
@@ -38,10 +39,35 @@ def joined(error: FailwellError, theirs: _Theirs) -> FailwellError:
 
 def _new(ours: _Ours, theirs: _Theirs) -> _Ours:
     about = f"{ours.__name__} and {theirs.__module__}.{theirs.__name__}."
-    members = {"__doc__": about, "__reduce__": _reduce, "__module__": __name__}
+    members: dict[str, Any] = {"__doc__": about, "__reduce__": _reduce, "__module__": __name__}
+    asked = getattr(theirs, "request", None)
+    if isinstance(asked, property):
+        members["request"] = asked.setter(_setter(asked))
     both: _Ours = type(theirs.__name__, (ours, theirs), members)
     _parents[both] = (ours, theirs)
     return both
+
+
+def _setter(asked: property) -> Callable[[Any, Any], None]:
+    def keep(error: Any, request: Any) -> None:
+        assert asked.fset is not None
+        asked.fset(error, _shown(request))
+
+    return keep
+
+
+def _shown(asked: Any) -> Any:
+    """A request without its body and without what is secret in it: httpx hangs on each error the
+    one that led to it, and SDKs read its method and URL."""
+    secrets = redaction.secrets_of(asked.headers, asked.url, None)
+    fields = {name: _shown_field(name, said, secrets) for name, said in asked.headers.items()}
+    told = type(asked.headers)(fields, encoding="utf-8")
+    return type(asked)(asked.method, redaction.address(str(asked.url), secrets), headers=told)
+
+
+def _shown_field(name: str, said: str, secrets: tuple[str, ...]) -> str:
+    is_secret = redaction.is_secret_parameter(name)
+    return redaction.MASK if is_secret else redaction.text(said, secrets)
 
 
 def _reduce(error: FailwellError) -> tuple[Any, ...]:

@@ -31,6 +31,11 @@ class Entry:
     found: bool | None = None
     credential: str | None = None
 
+    @property
+    def is_move(self) -> bool:
+        """Whether it was told to go elsewhere."""
+        return self.kind == "write" and self.act.status in (303, 307, 308)
+
 
 @dataclass
 class Books:
@@ -65,13 +70,18 @@ class Books:
         """Whether the next attempt finds nobody who listens."""
         return bool(self.left) and self.left[0].how == "refused"
 
-    @property
-    def attempts(self) -> int:
-        """How many attempts there were, as far as is known here."""
+    def attempts(self, *, hops: bool = False) -> int:
+        """How many attempts there were, as far as is known here; those that follow a redirect are
+        counted with `hops`."""
         with self.lock:
-            return sum(
-                e.kind == "refused" or (e.kind == "write" and not e.is_hop) for e in self.log
-            )
+            kinds = ("refused", "write", "aside") if hops else ("refused", "write")
+            return sum(e.kind in kinds and (hops or not e.is_hop) for e in self.log)
+
+    @property
+    def moves(self) -> int:
+        """How many writes were told to go elsewhere."""
+        with self.lock:
+            return sum(e.is_move for e in self.log)
 
     def refuse(self) -> None:
         """Write down an attempt that found nobody."""
@@ -140,7 +150,7 @@ class Books:
         speaks_of_success = act.is_answered and (act.status or 0) < 300 and act.shape != "page"
         claims = speaks_of_success or act.states not in (None, "unknown") or act.commit
         if what in ("exists", "gone") and claims:
-            return EXISTS if what == "exists" else GONE
+            return replace(EXISTS if what == "exists" else GONE, reads=act.reads)
         if what == "replayed" and act.name == "ok":
             return KEY_USED if self.api.keys == "result" else REPLAYED
         return act

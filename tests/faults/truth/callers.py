@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ import failwell
 from failwell.clients.httpx import AsyncTransport, Transport
 from failwell.clients.requests import Adapter
 from failwell.events import AttemptFailed, CallFailed
+from faults.truth import forms
 from faults.truth.apis import APIS
 from faults.truth.contracts import contract_of, tagged
 from faults.truth.server import CrookedServer
@@ -83,10 +84,12 @@ class Caller:
         self.url = f"{server.url}/things/a" + (f"?api_key={QUERY}" if tale.hides else "")
         self.headers = {
             "Authorization": f"Bearer {TOKEN}", "X-API-Key": API_KEY,
-            "Cookie": f"sid={COOKIE}", "Content-Type": "application/json",
+            "Cookie": f"sid={COOKIE}",
         }  # fmt: skip
-        if tale.keyed:
-            self.headers["Idempotency-Key"] = "key-of-the-callers-own"
+        if tale.body != "form":
+            self.headers["Content-Type"] = "application/json"
+        self._failed: set[tuple[int, float]] = set()
+        self.own = {"Idempotency-Key": "key-of-the-callers-own"} if tale.keyed else {}
 
     def tell(self) -> Told:
         """Make the call; what was said of it."""
@@ -141,11 +144,11 @@ class Caller:
         with failwell.Client(**self.arguments()) as client:
             if not tale.streams:
                 said = client.request(
-                    tale.method, self.url, content=self._content(), extensions=self.extensions
+                    tale.method, self.url, **self._own(), extensions=self.extensions
                 )
                 return self._went_well(told, said)
             with client.stream(
-                tale.method, self.url, content=self._content(), extensions=self.extensions
+                tale.method, self.url, **self._own(), extensions=self.extensions
             ) as said:
                 self._went_well(told, said)
                 for _ in said.iter_bytes():
@@ -157,11 +160,11 @@ class Caller:
         async with failwell.AsyncClient(**self.arguments()) as client:
             if not tale.streams:
                 said = await client.request(
-                    tale.method, self.url, content=self._content(), extensions=self.extensions
+                    tale.method, self.url, **self._own(), extensions=self.extensions
                 )
                 return self._went_well(told, said)
             async with client.stream(
-                tale.method, self.url, content=self._content(), extensions=self.extensions
+                tale.method, self.url, **self._own(), extensions=self.extensions
             ) as said:
                 self._went_well(told, said)
                 async for _ in said.aiter_bytes():
@@ -186,21 +189,24 @@ class Caller:
     def _httpx(self, told: Told) -> None:
         inner = httpx.HTTPTransport(verify=False, trust_env=False)
         with httpx.Client(transport=Transport(inner, **self._seam()), trust_env=False) as client:
-            said = client.send(self._request(client), stream=True)
-            self._account(told, said.status_code, said.extensions["failwell"], said.headers)
+            said = client.send(self._request(client), **self._how())
+            self._account(told, said, said.extensions["failwell"])
             said.read()
 
     async def _async_httpx(self, told: Told) -> None:
         inner = httpx.AsyncHTTPTransport(verify=False, trust_env=False)
         transport = AsyncTransport(inner, **self._seam())
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
-            said = await client.send(self._request(client), stream=True)
-            self._account(told, said.status_code, said.extensions["failwell"], said.headers)
+            said = await client.send(self._request(client), **self._how())
+            self._account(told, said, said.extensions["failwell"])
             await said.aread()
+
+    def _how(self) -> dict[str, Any]:
+        return {"stream": True, "follow_redirects": self.tale.follows}
 
     def _request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         return client.build_request(
-            self.tale.method, self.url, content=self._content(), headers=self.headers,
+            self.tale.method, self.url, **self._own(self.headers),
             extensions=self.extensions,
         )  # fmt: skip
 
@@ -209,18 +215,19 @@ class Caller:
             session.trust_env = False
             session.mount("http://", Adapter(**self._seam()))
             said: Any = session.request(
-                self.tale.method, self.url, data=self._content(), headers=self.headers,
-                allow_redirects=False, timeout=5, stream=self.tale.streams,
+                self.tale.method, self.url, **self._own(self.headers, "data"),
+                allow_redirects=self.tale.follows, timeout=5, stream=self.tale.streams,
             )  # fmt: skip
-            self._account(told, said.status_code, said.failwell, said.headers)
+            self._account(told, said, said.failwell)
             for _ in said.iter_content(1000):
                 pass
 
-    def _account(self, told: Told, status: int, account: Any, headers: Any) -> None:
+    def _account(self, told: Told, said: Any, account: Any) -> None:
         told.attempts, told.how, told.error = account.attempts, account.how, account.error
-        told.media = headers.get("content-type", "")
+        told.media = said.headers.get("content-type", "")
+        told.moved = any(hop.status_code == 303 for hop in said.history)
         if account.error is None:
-            told.status = status
+            told.status = said.status_code
 
     # --- what they share -------------------------------------------------------------------------
 
@@ -231,9 +238,20 @@ class Caller:
             attempt = event.attempt
         elif isinstance(event, CallFailed) and event.error.attempts:
             attempt = event.error.attempts[-1]
-        if attempt is not None and attempt.number > self.server.books.attempts:
+        if attempt is None:
+            return
+        self._failed.add((attempt.number, attempt.at))
+        made = len(self._failed) + self.server.books.moves if self.tale.hops else attempt.number
+        if made > self.server.books.attempts(hops=self.tale.hops):
             self.server.books.refuse()
             self.server.attend()
+
+    def _own(self, shared: Mapping[str, str] = {}, name: str = "content") -> dict[str, Any]:
+        """The call's own header fields, those that its client does not have, and its body."""
+        own: dict[str, Any] = {"headers": {**shared, **self.own}}
+        if self.tale.body == "form" and self.tale.method != "DELETE":
+            return {**own, "files": forms.files(self.tale.content), "data": dict([forms.FIELD])}
+        return {**own, name: self._content()}
 
     def _content(self) -> Any:
         kind, content = self.tale.body, self.tale.content
@@ -267,6 +285,9 @@ class Caller:
         """The body, for an error that could not keep it."""
         assert error.sent is not None
         content, tag = self.tale.content, error.sent.tag
+        boundary = (error.sent.content_type or "").partition("boundary=")[2]
+        if boundary:
+            return forms.written(boundary, content)
         whole = msgspec.structs.replace(error.sent, body=content)
         return content if tag is None else tagged(whole, tag) or b""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from faults.truth import forms
 from faults.truth.acts import Act
 from faults.truth.apis import APPLIED, NOT_STARTED, PARTLY, ROLLED_BACK, SILENT, UNKNOWN, WELL
 from faults.truth.books import Books, Entry
@@ -36,7 +37,10 @@ class Attempt:
 
 
 def attempts_of(tale: Tale, log: list[Entry]) -> list[Attempt]:
-    """The attempts, each with all of its hops."""
+    """The attempts, each with all of its hops; where those are calls of their own, one each."""
+    if tale.hops:
+        shown = [e for e in log if e.kind in ("write", "refused", "aside") and not e.is_move]
+        return [_attempt(tale, [entry]) for entry in shown]
     chains: list[list[Entry]] = []
     for entry in log:
         if entry.kind in ("write", "refused") and not entry.is_hop:
@@ -106,19 +110,41 @@ def findings(tale: Tale, books: Books, told: Told, caller: Caller) -> list[str]:
 
 def _of_keys(tale: Tale, log: list[Entry]) -> Iterator[str]:
     writes = [entry for entry in log if entry.kind == "write"]
-    keys = {entry.key for entry in writes}
-    if len(keys) > 1:
-        yield f"one call went out under several keys: {keys}"
     takes_key = tale.api.keys != "none" and tale.method in ("POST", "PATCH")
-    if takes_key and None in keys:
+    if takes_key and any(entry.key is None for entry in writes):
         yield "a write went out without its key"
-    bodies = {entry.body for entry in writes if entry.body is not None}
-    if tale.api.look == "tag":
-        if len(bodies) > 1:
-            yield "one call went out with several bodies"
-    elif bodies - {tale.content}:
-        wrong = [f"{len(body)} of {len(tale.content)}" for body in bodies - {tale.content}]
-        yield f"a body went out that is not the caller's: {wrong} bytes"
+    wrong = [body for body in _bodies(writes) if not _is_whole(tale, body)]
+    if wrong and tale.api.look != "tag":
+        told = [f"{len(body)} of {len(tale.content)}" for body in wrong]
+        yield f"a body went out that is not the caller's: {told} bytes"
+    for one in _writes(tale, log):
+        keys = {entry.key for entry in one}
+        if len(keys) > 1:
+            yield f"one write went out under several keys: {keys}"
+        if len(_bodies(one)) > 1:
+            yield "one write went out with several bodies"
+
+
+def _bodies(writes: list[Entry]) -> set[bytes]:
+    return {entry.body for entry in writes if entry.body is not None}
+
+
+def _is_whole(tale: Tale, body: bytes) -> bool:
+    is_form = tale.body == "form" and tale.method != "DELETE"
+    return forms.is_of(body, tale.content) if is_form else body == tale.content
+
+
+def _writes(tale: Tale, log: list[Entry]) -> list[list[Entry]]:
+    """The requests that must be told to be one write: all of them, but for those that a redirect
+    made above failwell of one that was not in doubt."""
+    writes: list[list[Entry]] = [[]]
+    for at, entry in enumerate(log):
+        if entry.kind == "write":
+            writes[-1].append(entry)
+        known = folds(tale, attempts_of(tale, log[:at]))
+        if tale.hops and entry.is_move and (not known or known & (NOTHING | {SILENT})):
+            writes.append([])
+    return writes
 
 
 def _of_history(told: Told, attempts: list[Attempt]) -> Iterator[str]:
@@ -172,7 +198,8 @@ def _of_effects(tale: Tale, books: Books, told: Told) -> Iterator[str]:
     if effects > 1 and is_once:
         yield f"{effects} effects of one call"
     is_tagged = tale.api.look == "tag"
-    if tale.method == "PUT" and not is_tagged and books.state not in (None, tale.content):
+    is_other = books.state is not None and not _is_whole(tale, books.state)
+    if tale.method == "PUT" and not is_tagged and is_other:
         yield "the last state is not what was sent"
     for claim, when in _claims(tale, books, told):
         if claim in NOTHING and effects:
@@ -227,14 +254,14 @@ def _of_settling(tale: Tale, books: Books, told: Told, caller: Caller) -> Iterat
 
 
 def _of_secrets(tale: Tale, told: Told) -> Iterator[str]:
-    for where, said in _said(told, {"_request"} if "httpx" in tale.caller else set()):
+    for where, said in _said(told):
         if MARK in said:
             at = said.index(MARK)
             yield f"a secret is in its {where}: {said[max(at - 60, 0) : at + 40]!r}"
 
 
-def _said(told: Told, theirs: set[str]) -> Iterator[tuple[str, str]]:
-    """All that it says of itself, but for what httpx itself hangs on it (`theirs`)."""
+def _said(told: Told) -> Iterator[tuple[str, str]]:
+    """All that it says of itself, and of the request that httpx hangs on it."""
     for line in told.lines:
         yield "log", line
     yield "history", repr(told.attempts)
@@ -244,7 +271,10 @@ def _said(told: Told, theirs: set[str]) -> Iterator[tuple[str, str]]:
     yield "str", str(error)
     yield "repr", repr(error)
     yield "args", repr(error.args)
-    yield "dict", repr({name: v for name, v in vars(error).items() if name not in theirs})
+    yield "dict", repr(vars(error))
+    asked = vars(error).get("_request")
+    if asked is not None:
+        yield "request", repr((str(asked.url), list(asked.headers.items()), asked.content))
     yield "notes", repr(error.__notes__)
     yield "facts", repr((error.failure, error.sent, error.details, error.body, error.advice))
     yield "cause", repr(error.__cause__)

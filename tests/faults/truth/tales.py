@@ -18,7 +18,7 @@ from faults.truth.books import Books
 from faults.truth.repertoire import QUICK, SLOW
 
 CALLERS = ("client", "async client", "httpx", "async httpx", "requests")
-BODIES = ("bytes", "file", "generator", "large", "large generator")
+BODIES = ("bytes", "file", "generator", "form", "large", "large generator")
 MARK = "s3cr3t"
 TOKEN, COOKIE, API_KEY = f"tok-{MARK}-authorization", f"{MARK}-cookie-9", f"{MARK}-x-api-key"
 PASSWORD, QUERY = f"pw-{MARK}-password", f"q-{MARK}-query"
@@ -75,8 +75,13 @@ class Tale:
         return "client" in self.caller
 
     @property
+    def hops(self) -> bool:
+        """Whether each redirect that it follows is a call of its own, made above failwell."""
+        return self.follows and not self.is_own_client
+
+    @property
     def content(self) -> bytes:
-        """The bytes of its body."""
+        """The bytes of its body, or of the file in its form."""
         return b"" if self.method == "DELETE" else _content(self.body.startswith("large"))
 
     def books(self) -> Books:
@@ -112,7 +117,7 @@ def draw(choose: Choose, *, slow: bool = False) -> Tale:
         script=tuple(acts),
         looks=tuple(looks),
         taken=choose(("", "", "", "equals", "differs")) if is_natural else "",
-        follows=is_own and choose((False, True)),
+        follows=choose((False, True)),
         streams=choose((False, False, True)),
         renews=is_own and choose((False, True)),
         guarded=choose((False, False, True)),

@@ -11,9 +11,11 @@ import httpx
 from failwell import headers, redaction
 from failwell.clients.httpx.body import Body
 from failwell.clients.httpx2 import attempt as httpx2s
+from failwell.clients.parts import carried
 from failwell.clients.seam import Theirs
 from failwell.contract import Contract
 from failwell.model import Fault, Headers, Kind, Request, Response
+from failwell.policy import promise
 
 FAULTS: dict[type[Exception], tuple[Kind, bool, bool]] = {
     getattr(httpx, cls.__name__): facts
@@ -52,7 +54,7 @@ def answer(response: httpx.Response, asked: httpx.Request, body: bytes | None) -
         body=body,
         at=time.time(),
         native=response,
-        asked=Headers(asked.headers),
+        asked=carried(asked.headers, asked.stream),
         metered=any("limit" in name.lower() for name in response.headers),
     )
 
@@ -65,7 +67,7 @@ def is_judged_whole(contract: Contract, request: Request, response: httpx.Respon
     if request.reads_json is not None:
         return request.reads_json
     media = headers.media_type(response.headers.get("content-type"))
-    return contract.reads_json or headers.is_json(media)
+    return contract.reads_json or promise.says_json(media)
 
 
 def decoded(response: httpx.Response, raw: bytes) -> bytes:
@@ -105,7 +107,7 @@ def fault_of(
         status=began.status_code if began is not None else None,
         headers=began.headers if began is not None else {},
         at=time.time(),
-        asked=Headers(asked.headers),
+        asked=carried(asked.headers, asked.stream),
         cause=cause,
     )
 

@@ -26,7 +26,7 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
     """
 
     def __init__(self, stream: Stream) -> None:
-        self._stream: Any = stream
+        self.source: Any = stream
         self._rewind = rewinding.of_stream(stream, httpx)
         self._started = False
         self.exhausted = False
@@ -37,13 +37,13 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         self._begin()
-        for chunk in self._stream:
+        for chunk in self.source:
             yield from _pieces(chunk)
         self.exhausted = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self._begin()
-        async for chunk in self._stream:
+        async for chunk in self.source:
             for piece in _pieces(chunk):
                 yield piece
         self.exhausted = True

@@ -2,66 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
-import msgspec
 
 from failwell.actions import Send
 from failwell.clients import rewinding
+from failwell.clients import seam as seams
 from failwell.clients.given import given
+from failwell.clients.httpx.attempt import THEIRS
 from failwell.clients.httpx.body import Body
 from failwell.clients.httpx2.address import why_unreachable
-from failwell.clients.seam import Seam, fields_aside, is_same_write
-from failwell.errors import InvalidRequestError
-from failwell.flows.terms import Terms
+from failwell.clients.seam import Left, Trail
+from failwell.errors import FailwellError, InvalidRequestError
+from failwell.flows.terms import Done
 from failwell.model import Request
 from failwell.policy import likeness
-
-if TYPE_CHECKING:
-    from failwell.flows.intended import Intention
 
 EXTENSION = "failwell"
 """The name under which a request's `extensions` carry `Options`, and an answer's the `Account`."""
 
+LEFT = "failwell left"
+"""That under which a request's carry what is known of its write."""
+
 _SOCKET_TIMEOUTS = ("connect", "read", "write", "pool")
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """One call, made ready: the request as it was given, and what each attempt's copy gets."""
+class Prepared(seams.Prepared, frozen=True):
+    """One call over httpx, made ready."""
 
-    seam: Seam
     native: httpx.Request
-    request: Request
-    terms: Terms
-    extra: dict[str, str]
     body: Body | None
-    is_aside: bool = False
-    plan: Intention | None = None
 
-    def under(self, request: Request) -> Prepared:
-        """The same call under the key and the tag of this request."""
-        native, body = self.native, self.body
-        if request.body is not self.request.body and request.body is not None:
-            native = _with_content(native, request.body)
-            body = None if body is None else Body(native.stream)
-        extra = self.seam.kept_under(self.extra, request)
-        return msgspec.structs.replace(self, native=native, request=request, extra=extra, body=body)
+    def with_content(self, content: bytes) -> tuple[httpx.Request, Body | None]:
+        native = _with_content(self.native, content)
+        return native, None if self.body is None else Body(native.stream)
 
-    def rebuilt(self, send: Send) -> Prepared:
-        """This call, or that of a request which a flow made up itself, such as a look-up."""
-        request = send.request
-        if request is self.request:
-            return self
-        if self.plan is not None and is_same_write(request, self.request):
-            return self.under(request)
-        native = httpx.Request(
+    def asking(self, request: Request) -> httpx.Request:
+        return httpx.Request(
             request.method,
             str(request.url),
-            headers=fields_aside(self.native.headers, self.terms.contract),
+            headers=seams.fields_aside(self.native.headers, self.terms.contract),
             extensions=self.native.extensions,
         )
-        return Prepared(self.seam, native, request, self.terms, {}, None, is_aside=True)
 
     def copy_for(self, send: Send) -> httpx.Request:
         """The request that an attempt sends; the caller's own stays as it is."""
@@ -76,34 +59,57 @@ class Prepared(msgspec.Struct, frozen=True):
         )
 
 
-def prepare(seam: Seam, native: httpx.Request, now: float) -> Prepared:
+def prepare(seam: seams.Seam, native: httpx.Request, now: float) -> Prepared:
     """The call that sends this request, which begins `now` (monotonic seconds).
 
-    Raises `InvalidRequestError` for a bad key, bad options, and an address that cannot exist.
+    Raises `InvalidRequestError`, of both families, for a bad key, bad options, and an address that
+    cannot exist.
     """
+    left: Left | None = native.extensions.get(LEFT)
+    before = None if left is None else left.found(seam.contract)
+    try:
+        return _prepared(seam, native, now, left, before)
+    except FailwellError as error:
+        refused = error if before is None else before.refused(error)
+    raise THEIRS.join(refused)
+
+
+def leave(native: httpx.Request, prepared: Prepared, ended: Done | FailwellError) -> None:
+    """Leave what is known of the write on the caller's own request: httpx gives its extensions to
+    those that it makes of it."""
+    left = prepared.leave(ended, native.extensions.get(LEFT))
+    if left is not None:
+        native.extensions = {**native.extensions, LEFT: left}
+
+
+def _prepared(
+    seam: seams.Seam, native: httpx.Request, now: float, left: Left | None, before: Trail | None
+) -> Prepared:
+    begun = None if left is None else left.begun(native.stream)
     unreachable = why_unreachable(native.url.raw_host, native.url.port)
     if unreachable is not None:
         raise InvalidRequestError.of(unreachable)
     chosen = given(native.extensions.get(EXTENSION), f'extensions["{EXTENSION}"]')
     expect = chosen.options.expect
-    key, extra = seam.added(native.method, native.headers, chosen)
+    key, extra = seam.added(native.method, native.headers, chosen, before)
     if seam.book is not None and native.method not in seam.contract.safe:
         native = _steady(native)
     request = Request(
         method=native.method,
         url=native.url,
-        headers=native.headers,
+        headers=httpx.Headers(native.headers),  # it may not be able to tell its own
         body=_content(native),
         key=key,
         reads_json=None if expect is None else expect == "json",
     )
-    marked, plan = seam.marked(request, chosen)
+    before = before or seam.doubts.of(seam.contract, request)
+    marked, plan = seam.marked(request, chosen, before)
     watched = seam.contract.whole_requests and native.method not in seam.contract.safe
     is_plain = isinstance(native.stream, httpx.ByteStream) and not watched
-    body = None if is_plain else Body(native.stream)
+    body = None if is_plain else begun or Body(native.stream)
     address = (native.url.scheme, native.url.raw_host, native.url.port)
     terms = seam.terms(now, request, address, chosen, body)
-    prepared = Prepared(seam, native, request, terms, extra, body, plan=plan)
+    prepared = Prepared(seam, native, request, terms, extra, body, plan=plan, before=before)
     return prepared if marked is request else prepared.under(marked)
 
 
@@ -151,10 +157,11 @@ def _with_content(native: httpx.Request, content: bytes, media: str | None = Non
 
 
 def _content(native: httpx.Request) -> bytes | None:
+    """The body where it is in memory; a redirected request has it as a stream."""
     try:
         return native.content
     except httpx.RequestNotRead:
-        return None
+        return b"".join(native.stream) if isinstance(native.stream, httpx.ByteStream) else None
 
 
 def _bounded(extensions: Any, within: float | None) -> dict[str, Any]:

@@ -3,8 +3,9 @@
     client = httpx.Client(transport=failwell.clients.httpx.Transport(contract=...))
 
 Redirects, auth schemes and cookies are the client's and happen above: one call that is redirected
-is several calls here, each with attempts, a deadline and a key of its own (the same one, where the
-write is in doubt). So is each retry of an SDK that retries by itself: switch that off, or let
+is several calls here, each with attempts, a deadline and a key of its own. Where the write is in
+doubt, they go on under its key, and what they are told is folded with what was known before. So are
+the retries of an SDK that retries by itself, if they have one key: switch them off, or let
 `failwell.adopt` do it.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -29,8 +31,8 @@ from failwell.clients.httpx.attempt import (
     out_of_time,
     rebuilt,
 )
-from failwell.clients.httpx.prepare import EXTENSION, Prepared, prepare
-from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream
+from failwell.clients.httpx.prepare import EXTENSION, Prepared, leave, prepare
+from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream, handed_out
 from failwell.clients.limits import awithin, within
 from failwell.clients.seam import (
     DEFAULT,
@@ -38,9 +40,7 @@ from failwell.clients.seam import (
     Kept,
     Last,
     Seam,
-    course,
     latest,
-    leave_key,
     status_for,
 )
 from failwell.contract import Contract
@@ -88,16 +88,15 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now, last = time.monotonic(), Last()
+        prepared = prepare(self.seam, request, now)
         try:
-            prepared = prepare(self.seam, request, now)
-            flow = course(prepared.request, prepared.plan, prepared.terms, now)
-            done = drive(flow, self._attempts(prepared, last), self.seam.rim)
-            leave_key(self.seam.contract, request.headers, done)
-            return _went_well(done, prepared)
+            ended: Done | FailwellError = drive(
+                prepared.course(now), self._attempts(prepared, last), self.seam.rim
+            )
         except FailwellError as error:
-            failed = error
-        leave_key(self.seam.contract, request.headers, failed)
-        return _ended(failed, last)
+            ended = error
+        leave(request, prepared, ended)
+        return _handed_on(ended, prepared, last)
 
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Reply]:
         def attempt(send: Send) -> Reply:
@@ -156,16 +155,15 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now, last = time.monotonic(), Last()
+        prepared = prepare(self.seam, request, now)
         try:
-            prepared = prepare(self.seam, request, now)
-            flow = course(prepared.request, prepared.plan, prepared.terms, now)
-            done = await adrive(flow, self._attempts(prepared, last), self.seam.rim)
-            leave_key(self.seam.contract, request.headers, done)
-            return _went_well(done, prepared)
+            ended: Done | FailwellError = await adrive(
+                prepared.course(now), self._attempts(prepared, last), self.seam.rim
+            )
         except FailwellError as error:
-            failed = error
-        leave_key(self.seam.contract, request.headers, failed)
-        return _ended(failed, last)
+            ended = error
+        leave(request, prepared, ended)
+        return _handed_on(ended, prepared, last)
 
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Awaitable[Reply]]:
         async def attempt(send: Send) -> Reply:
@@ -199,10 +197,9 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
 
 def _answered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
-    reading = Reading(prepared.request, prepared.terms, asked, prepared.body)
+    reading = Reading(prepared, asked)
     if not _is_read(response, prepared):
-        response.stream = SyncStream(response, reading)
-        return answer(response, asked, None)
+        return answer(handed_out(response, SyncStream(response, reading)), asked, None)
     assert isinstance(response.stream, httpx.SyncByteStream)
     try:
         raw = b"".join(response.stream)
@@ -212,10 +209,9 @@ def _answered(response: httpx.Response, asked: httpx.Request, prepared: Prepared
 
 
 async def _aanswered(response: httpx.Response, asked: httpx.Request, prepared: Prepared) -> Reply:
-    reading = Reading(prepared.request, prepared.terms, asked, prepared.body)
+    reading = Reading(prepared, asked)
     if not _is_read(response, prepared):
-        response.stream = AsyncStream(response, reading)
-        return answer(response, asked, None)
+        return answer(handed_out(response, AsyncStream(response, reading)), asked, None)
     assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
         raw = b"".join([chunk async for chunk in response.stream])
@@ -228,14 +224,17 @@ def _is_read(response: httpx.Response, prepared: Prepared) -> bool:
     return prepared.is_aside or is_judged_whole(prepared.terms.contract, prepared.request, response)
 
 
-def _went_well(done: Done, prepared: Prepared) -> httpx.Response:
-    response: httpx.Response | None = done.response.native
-    if response is None or done.how == "found":
-        response = _made(done, prepared)
-    return _told(response, Account(attempts=done.attempts, how=done.how))
+def _handed_on(ended: Done | FailwellError, prepared: Prepared, last: Last) -> httpx.Response:
+    """The answer that ended the call, with its account. Raises the error where none did."""
+    response: httpx.Response | None = last.answer(ended, partial(_made, prepared))
+    if response is None:
+        raise last.raised(ended, THEIRS)
+    response.extensions[EXTENSION] = account = Account.of(ended)
+    latest.set(account)
+    return response
 
 
-def _made(done: Done, prepared: Prepared) -> httpx.Response:
+def _made(prepared: Prepared, done: Done) -> httpx.Response:
     """An answer that came in another's body: one that the API had kept, or a record that was
     found."""
     told = done.response
@@ -246,17 +245,3 @@ def _made(done: Done, prepared: Prepared) -> httpx.Response:
 
 _CODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """What tells how a body came over the wire, from which it was taken already."""
-
-
-def _ended(error: FailwellError, last: Last) -> httpx.Response:
-    """The answer that ended the call. Raises the error where none did."""
-    refusal = last.refusal(error)
-    if refusal is None:
-        raise last.raised(error, THEIRS)
-    return _told(refusal.native, Account(attempts=error.attempts, error=error))
-
-
-def _told(response: httpx.Response, account: Account) -> httpx.Response:
-    response.extensions[EXTENSION] = account
-    latest.set(account)
-    return response

@@ -3,15 +3,16 @@
     session.mount("https://", failwell.clients.requests.Adapter(contract=...))
 
 Redirects, auth schemes and cookies are the session's and happen above: one call that is redirected
-is several calls here, each with attempts, a deadline and a key of its own (the same one, where the
-write is in doubt). So is each retry of an SDK that retries by itself: switch that off, or let
+is several calls here, each with attempts, a deadline and a key of its own. Where the write is in
+doubt, they go on under its key, and what they are told is folded with what was known before. So are
+the retries of an SDK that retries by itself, if they have one key: switch them off, or let
 `failwell.adopt` do it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from http.client import responses
 from io import BytesIO
@@ -23,20 +24,18 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry, Timeout
 
 from failwell.actions import AsyncStore, Send, Store
-from failwell.clients import families
 from failwell.clients.limits import within
 from failwell.clients.requests.attempt import RAISED, THEIRS, answer, fault_of
-from failwell.clients.requests.prepare import Prepared, prepare
+from failwell.clients.requests.prepare import Prepared, leave, prepare
 from failwell.clients.requests.sockets import bind
+from failwell.clients.requests.stream import guard
 from failwell.clients.seam import (
     DEFAULT,
     Account,
     Kept,
     Last,
     Seam,
-    course,
     latest,
-    leave_key,
     status_for,
 )
 from failwell.contract import Contract
@@ -44,10 +43,8 @@ from failwell.dialects.generic import GENERIC
 from failwell.drive import drive
 from failwell.errors import FailwellError
 from failwell.events import Hook
-from failwell.flows.call import broken_off
 from failwell.flows.terms import Done
 from failwell.model import Reply
-from failwell.policy import deadline
 from failwell.settings import Policy
 
 if TYPE_CHECKING:
@@ -110,17 +107,17 @@ class Adapter(BaseAdapter):
         """Send a request: one call, of as many attempts as it takes and as are safe."""
         now, last = time.monotonic(), Last()
         how = {"stream": True, "verify": verify, "cert": cert, "proxies": proxies}
+        prepared = prepare(self.seam, request, now)
+        attempt = self._attempts(prepared, stream, timeout, how, last)
         try:
-            prepared = prepare(self.seam, request, now)
-            attempt = self._attempts(prepared, stream, timeout, how, last)
-            flow = course(prepared.request, prepared.plan, prepared.terms, now)
-            done = drive(flow, attempt, self.seam.rim)
-            leave_key(self.seam.contract, request.headers, done)
-            return self._went_well(done, prepared)
+            ended: Done | FailwellError = drive(prepared.course(now), attempt, self.seam.rim)
         except FailwellError as error:
-            failed = error
-        leave_key(self.seam.contract, request.headers, failed)
-        return self._ended(failed, last)
+            ended = error
+        response: requests.Response | None = last.answer(ended, partial(_made, prepared))
+        leave(request, prepared, ended, None if response is None else response.request)
+        if response is None:
+            raise last.raised(ended, THEIRS)
+        return self._told(response, Account.of(ended))
 
     def _attempts(
         self, prepared: Prepared, stream: bool, timeout: Any, how: dict[str, Any], last: Last
@@ -135,7 +132,7 @@ class Adapter(BaseAdapter):
                     _check_final(response)
                     began = answer(response, asked, None)
                     if stream and ready.hands_out(began):
-                        _guard(response, ready)
+                        guard(response, ready)
                         return last.keep(began, aside=False)
                     reply: Reply = answer(response, asked, response.content)
                 except RAISED as error:
@@ -145,19 +142,6 @@ class Adapter(BaseAdapter):
             return last.keep(reply, aside=ready.is_aside)
 
         return attempt
-
-    def _went_well(self, done: Done, prepared: Prepared) -> requests.Response:
-        response: requests.Response | None = done.response.native
-        if response is None or done.how == "found":
-            response = _made(done, prepared)
-        return self._told(response, Account(attempts=done.attempts, how=done.how))
-
-    def _ended(self, error: FailwellError, last: Last) -> requests.Response:
-        """The answer that ended the call. Raises the error where none did."""
-        refusal = last.refusal(error)
-        if refusal is None:
-            raise last.raised(error, THEIRS)
-        return self._told(refusal.native, Account(attempts=error.attempts, error=error))
 
     def _told(self, response: Any, account: Account) -> requests.Response:
         response.failwell = account
@@ -178,7 +162,7 @@ class Adapter(BaseAdapter):
         self._kept.close()
 
 
-def _made(done: Done, prepared: Prepared) -> requests.Response:
+def _made(prepared: Prepared, done: Done) -> requests.Response:
     """An answer that came in another's body: one that the API had kept, or a record that was
     found."""
     told, response = done.response, requests.Response()
@@ -188,36 +172,6 @@ def _made(done: Done, prepared: Prepared) -> requests.Response:
     response.headers = CaseInsensitiveDict(told.headers)
     response.raw = BytesIO(told.body or b"")
     return response
-
-
-def _guard(response: requests.Response, prepared: Prepared) -> None:
-    """Make whatever goes wrong while the answer is read an exception of both families."""
-    read = response.iter_content
-
-    def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        chunks = read(*args, **kwargs)
-        while True:
-            chunk = _next(chunks, response, prepared)
-            if isinstance(chunk, FailwellError):
-                raise chunk
-            if chunk is None:
-                return
-            yield chunk
-
-    response.iter_content = iter_content  # type: ignore[method-assign]
-
-
-def _next(chunks: Iterator[Any], response: requests.Response, prepared: Prepared) -> Any:
-    now = time.monotonic()
-    try:
-        with within(deadline.left(prepared.terms.ends, now)):
-            return next(chunks, None)
-    except RAISED as error:
-        fault = fault_of(error, response.request, prepared.body, response)
-    account: Account = vars(response)["failwell"]
-    failed = broken_off(prepared.request, prepared.terms, fault, time.monotonic(), account.attempts)
-    assert fault.cause is not None
-    return families.joined(failed, type(fault.cause))
 
 
 def _check_final(response: requests.Response) -> None:

@@ -19,7 +19,7 @@ class Body:
     """
 
     def __init__(self, body: Any) -> None:
-        self._body = body
+        self.source = body
         self._rewind = _rewinder(body)
         self._started = False
         self.exhausted = False
@@ -32,7 +32,7 @@ class Body:
         if self._started and self._rewind is not None:
             self._rewind()
         self._started, self.exhausted = True, False
-        for piece in _pieces(self._body):
+        for piece in _pieces(self.source):
             yield piece.encode() if isinstance(piece, str) else piece
         self.exhausted = True
 

@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 import requests
 from requests.structures import CaseInsensitiveDict
 
 from failwell.actions import Send
+from failwell.clients import seam as seams
 from failwell.clients.given import given
-from failwell.clients.requests.attempt import fields_of
+from failwell.clients.requests.attempt import THEIRS, fields_of
 from failwell.clients.requests.body import Body, whole
-from failwell.clients.seam import Seam, fields_aside, is_same_write
-from failwell.flows.terms import Terms
+from failwell.clients.seam import Left, Trail
+from failwell.errors import FailwellError
+from failwell.flows.terms import Done
 from failwell.model import Headers, Request, Response
 from failwell.policy import evidence, likeness
 
-if TYPE_CHECKING:
-    from failwell.flows.intended import Intention
 
+class Prepared(seams.Prepared, frozen=True):
+    """One call over requests, made ready."""
 
-class Prepared(msgspec.Struct, frozen=True):
-    """One call, made ready: the request as it was given, and what each attempt's copy gets."""
-
-    seam: Seam
     native: requests.PreparedRequest
-    request: Request
-    terms: Terms
-    extra: dict[str, str]
     body: Body | None
-    is_aside: bool = False
-    plan: Intention | None = None
 
-    def under(self, request: Request) -> Prepared:
-        """The same call under the key and the tag of this request."""
-        native, body = self.native, self.body
-        if request.body is not self.request.body and request.body is not None:
-            native = _with_content(native, request.body)
-            body = None if body is None else Body(native.body)
-        extra = self.seam.kept_under(self.extra, request)
-        return msgspec.structs.replace(self, native=native, request=request, extra=extra, body=body)
+    def with_content(self, content: bytes) -> tuple[requests.PreparedRequest, Body | None]:
+        native = _with_content(self.native, content)
+        return native, None if self.body is None else Body(native.body)
 
-    def rebuilt(self, send: Send) -> Prepared:
-        """This call, or that of a request which a flow made up itself, such as a look-up."""
-        request = send.request
-        if request is self.request:
-            return self
-        if self.plan is not None and is_same_write(request, self.request):
-            return self.under(request)
+    def asking(self, request: Request) -> requests.PreparedRequest:
         native: Any = self.native.copy()
         native.method, native.url, native.body = request.method, str(request.url), None
-        fields = fields_aside(fields_of(self.native.headers), self.terms.contract)
+        fields = seams.fields_aside(fields_of(self.native.headers), self.terms.contract)
         native.headers = CaseInsensitiveDict(fields)
-        return Prepared(self.seam, native, request, self.terms, {}, None, is_aside=True)
+        return native  # type: ignore[no-any-return]
 
     def copy_for(self, send: Send) -> requests.PreparedRequest:
         """The request that an attempt sends; the caller's own stays as it is."""
@@ -72,11 +53,53 @@ class Prepared(msgspec.Struct, frozen=True):
         return evidence.judge(self.terms.contract, self.request, began) is None
 
 
-def prepare(seam: Seam, native: requests.PreparedRequest, now: float) -> Prepared:
+def prepare(seam: seams.Seam, native: requests.PreparedRequest, now: float) -> Prepared:
     """The call that sends this request, which begins `now` (monotonic seconds).
 
-    Raises `InvalidRequestError` for a bad key.
+    Raises `InvalidRequestError`, of both families, for a bad key.
     """
+    left = _left_on(native)
+    before = None if left is None else left.found(seam.contract)
+    try:
+        return _prepared(seam, native, now, left, before)
+    except FailwellError as error:
+        refused = error if before is None else before.refused(error)
+    raise THEIRS.join(refused)
+
+
+def leave(
+    native: requests.PreparedRequest,
+    prepared: Prepared,
+    ended: Done | FailwellError,
+    answered: requests.PreparedRequest | None,
+) -> None:
+    """Leave what is known of the write on the caller's own request, of which requests makes those
+    that follow a redirect, and on that which was `answered`, of which an auth scheme does. Of what
+    nobody reads, a request's hooks alone go over to its copies."""
+    left = prepared.leave(ended, _left_on(native))
+    if left is not None:
+        hooks: dict[str, Any] = {**native.hooks, LEFT: left}
+        native.hooks = hooks
+        if answered is not None:
+            answered.hooks = hooks
+
+
+def _left_on(native: requests.PreparedRequest) -> Left | None:
+    hooks: dict[str, Any] = native.hooks
+    return hooks.get(LEFT)
+
+
+LEFT = "failwell left"
+
+
+def _prepared(
+    seam: seams.Seam,
+    native: requests.PreparedRequest,
+    now: float,
+    left: Left | None,
+    before: Trail | None,
+) -> Prepared:
+    begun = None if left is None else left.begun(native.body)
     method = (native.method or "GET").upper()
     fields = fields_of(native.headers)
     if seam.book is not None:
@@ -84,7 +107,7 @@ def prepare(seam: Seam, native: requests.PreparedRequest, now: float) -> Prepare
         fields = fields_of(native.headers)
     chosen, content = given(), whole(native.body)
     expect = chosen.options.expect
-    key, extra = seam.added(method, fields, chosen)
+    key, extra = seam.added(method, fields, chosen, before)
     request = Request(
         method=method,
         url=native.url,
@@ -93,13 +116,14 @@ def prepare(seam: Seam, native: requests.PreparedRequest, now: float) -> Prepare
         key=key,
         reads_json=None if expect is None else expect == "json",
     )
-    marked, plan = seam.marked(request, chosen)
+    before = before or seam.doubts.of(seam.contract, request)
+    marked, plan = seam.marked(request, chosen, before)
     watched = seam.contract.whole_requests and method not in seam.contract.safe
-    body = None if content is not None and not watched else Body(native.body)
+    body = None if content is not None and not watched else begun or Body(native.body)
     url = urlsplit(native.url or "")
     address = (url.scheme, (url.hostname or "").encode("ascii", "replace"), url.port)
     terms = seam.terms(now, request, address, chosen, body)
-    prepared = Prepared(seam, native, request, terms, extra, body, plan=plan)
+    prepared = Prepared(seam, native, request, terms, extra, body, plan=plan, before=before)
     return prepared if marked is request else prepared.under(marked)
 
 

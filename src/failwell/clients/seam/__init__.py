@@ -5,24 +5,25 @@ called goes on reading it in its own way; only a fault is raised. What failwell 
 as an `Account`.
 """
 
+from failwell.clients.asides import fields_aside
 from failwell.clients.seam.account import Account, Last, latest, status_for
-from failwell.clients.seam.aside import fields_aside
 from failwell.clients.seam.kept import Kept
-from failwell.clients.seam.repeated import leave_key
-from failwell.clients.seam.settings import DEFAULT, Seam, course, is_same_write
+from failwell.clients.seam.prepared import Prepared
+from failwell.clients.seam.settings import DEFAULT, Seam
 from failwell.clients.seam.theirs import Theirs
+from failwell.clients.seam.trail import Left, Trail
 
 __all__ = [
     "DEFAULT",
     "Account",
     "Kept",
     "Last",
+    "Left",
+    "Prepared",
     "Seam",
     "Theirs",
-    "course",
+    "Trail",
     "fields_aside",
-    "is_same_write",
     "latest",
-    "leave_key",
     "status_for",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import msgspec
 
@@ -27,6 +29,13 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     error: FailwellError | None = None
     how: How = "answered"
+
+    @classmethod
+    def of(cls, ended: Done | FailwellError) -> Account:
+        """The account of a call that ended so."""
+        if isinstance(ended, FailwellError):
+            return cls(attempts=ended.attempts, error=ended)
+        return cls(attempts=ended.attempts, how=ended.how)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -57,15 +66,24 @@ class Last:
             self.reply = reply
         return reply
 
-    def refusal(self, error: FailwellError) -> Response | None:
-        """The answer that ended the call, where it is one that its caller can read; a GraphQL
-        failure comes with 200. None where the call ended otherwise."""
+    def answer(self, ended: Done | FailwellError, made: Callable[[Done], Any]) -> Any:
+        """The library's own answer that ended the call, `made` where it came in the body of
+        another; None where there is none that its caller can read."""
+        if isinstance(ended, FailwellError):
+            refusal = self._refusal(ended)
+            return None if refusal is None else refusal.native
+        native = ended.response.native
+        return made(ended) if native is None or ended.how == "found" else native
+
+    def _refusal(self, error: FailwellError) -> Response | None:
+        """A GraphQL failure comes with 200."""
         if not isinstance(self.reply, Response) or isinstance(error, BadResponseError):
             return None
         return None if error.status_code is None else self.reply
 
-    def raised(self, error: FailwellError, theirs: Theirs) -> FailwellError:
-        """The error as one of both families."""
+    def raised(self, error: Done | FailwellError, theirs: Theirs) -> FailwellError:
+        """The error of a call without such an answer, as one of both families."""
+        assert isinstance(error, FailwellError)
         if isinstance(self.reply, Fault) and self.reply.cause is not None:
             return families.joined(error, type(self.reply.cause))
         return theirs.join(error)

@@ -1,9 +1,9 @@
 """Requests that a flow makes up itself, to look for the record of a write: they carry its
-credentials, and go nowhere but where it went."""
+credentials (see `failwell.clients.asides`), and go nowhere but where it went."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,21 +11,6 @@ import msgspec
 
 from failwell.contract import Contract
 from failwell.model import Sent
-
-_OF_THE_WRITE = frozenset(
-    {"content-length", "content-type", "content-encoding", "content-language", "content-md5"}
-    | {"content-digest", "digest", "repr-digest", "transfer-encoding", "expect", "trailer", "te"}
-    | {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range", "if-range"}
-)
-"""Fields of a write that say nothing of a read of its record."""
-
-
-def fields_aside(fields: Mapping[str, str], contract: Contract) -> dict[str, str]:
-    """The header fields of a read that a flow made up itself: those of the write which is looked
-    for, credentials included, without what tells of its body and its key."""
-    key = (contract.idempotency.header or "").lower()
-    left_out = _OF_THE_WRITE | {key}
-    return {name: value for name, value in fields.items() if name.lower() not in left_out}
 
 
 def looks_at_home(contract: Contract) -> Contract:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from failwell.actions import Flow
-from failwell.clients import keys
+from failwell.clients import arguments, keys
 from failwell.clients.given import Given
 from failwell.clients.origin import gate_of, tenant_of
 from failwell.clients.readiness import read_ahead
 from failwell.clients.seam.aside import looks_at_home
+from failwell.clients.seam.doubts import Doubts
 from failwell.clients.seam.kept import Kept
+from failwell.clients.seam.trail import Trail
 from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.events import Hook
-from failwell.flows.call import call
-from failwell.flows.terms import Done, Terms
+from failwell.flows.terms import Terms
 from failwell.hooks.logging import log
 from failwell.ids import minted
 from failwell.model import Request
@@ -44,12 +44,13 @@ class Body(Protocol):
 
 
 class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """The settings of an adapter, and what each of its calls gets of them."""
+    """The settings of an adapter, what each of its calls gets of them, and its writes in doubt."""
 
     contract: Contract
     policy: Policy
     rim: Rim
     book: Book | None = None
+    doubts: Doubts = msgspec.field(default_factory=Doubts)
 
     @classmethod
     def of(
@@ -60,11 +61,13 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         hooks: Sequence[Hook],
         sleep: Callable[[float], object],
     ) -> Seam:
-        """The settings that an adapter is made with."""
+        """The settings that an adapter is made with. Raises `InvalidRequestError` for one of
+        another kind."""
         read_ahead()
-        contract = looks_at_home(contract)
-        rim = Rim(sleep=sleep, hooks=(log, *hooks), store=kept.near, durable=kept.durable)
-        return cls(contract=contract, policy=policy.under(contract), rim=rim, book=kept.book)
+        contract = looks_at_home(arguments.contract(contract))
+        ruled, told = arguments.policy(policy).under(contract), (log, *arguments.hooks(hooks))
+        rim = Rim(sleep=sleep, hooks=told, store=kept.near, durable=kept.durable)
+        return cls(contract=contract, policy=ruled, rim=rim, book=kept.book)
 
     def terms(
         self,
@@ -88,15 +91,19 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             gets_existing=bool(options.get_existing),
         )
 
-    def marked(self, request: Request, given: Given) -> tuple[Request, Intention | None]:
+    def marked(
+        self, request: Request, given: Given, before: Trail | None = None
+    ) -> tuple[Request, Intention | None]:
         """The write with what it is found again by: a tag in its body, where its API has keys for
-        none; or its place in the run, which writes key and tag down before it is sent.
+        none; or its place in the run, which writes key and tag down before it is sent. What went on
+        `before` goes on under its tag.
 
         Raises `InvalidRequestError` for a streamed body without a name, in a run.
         """
         if request.method in self.contract.safe:
             return request, None
-        tag = minted() if takes_tags(self.contract) else None
+        known = None if before is None else before.sent.tag
+        tag = known or minted() if takes_tags(self.contract) else None
         if self.book is not None:
             from failwell.clients.runs import intention
 
@@ -113,12 +120,13 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return msgspec.structs.replace(self.contract, reads_json=False)
 
     def added(
-        self, method: str, fields: Mapping[str, str], given: Given
+        self, method: str, fields: Mapping[str, str], given: Given, before: Trail | None = None
     ) -> tuple[str | None, dict[str, str]]:
         """The call's idempotency key, and the header fields that all its attempts get.
 
-        A key that the caller's own headers carry wins. Raises `InvalidRequestError` for one that
-        no header may hold.
+        A key that the caller's own headers carry wins; then that of what went on `before`, where
+        that is in doubt, or was redirected under a key that its caller gave. Raises
+        `InvalidRequestError` for one that no header may hold.
         """
         ids = self.contract.request_ids
         extra = (
@@ -133,6 +141,9 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return None, extra
         if rules.header in fields:
             return keys.checked(fields[rules.header]), extra
+        known = None if before is None else before.sent.key
+        if known is not None and before and (before.outcome or given.key):
+            return known, {**extra, rules.header: known}
         if given.key is None and method not in rules.methods:
             return None, extra
         key = minted() if given.key is None else keys.checked(given.key.take())
@@ -142,21 +153,6 @@ class Seam(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The header fields of a write that goes on under the key which its run wrote down."""
         header = self.contract.idempotency.header
         return extra if header is None or request.key is None else {**extra, header: request.key}
-
-
-def course(request: Request, plan: Intention | None, terms: Terms, now: float) -> Flow[Done]:
-    """What brings the call to its end; it began `now` (monotonic seconds)."""
-    if plan is None:
-        return call(request, terms, now)
-    from failwell.flows.intended import intended
-
-    return intended(plan, terms, now)
-
-
-def is_same_write(asked: Request, request: Request) -> bool:
-    """Whether what a flow asks for is the call itself, under the key or tag of its run, and not a
-    request that the flow made up."""
-    return asked.headers is request.headers
 
 
 def _always() -> bool:
