@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx2
@@ -15,6 +15,7 @@ import pytest
 
 import failwell
 from clients.fault_server import Act, Server, refusal
+from clients.names import deaf, names
 from clients.test_settle import ABSENT, UNKEYED, ask, shows
 from clients.world import API, Face, World, read
 from failwell import DeadlineExceededError, LookUp, Options, Outcome, Policy, Retry
@@ -106,34 +107,6 @@ def test_a_reader_that_sips_does_not_outlast_it() -> None:
             transport=httpx2.HTTPTransport(socket_options=small),
         )
     assert type(error) is DeadlineExceededError
-
-
-@contextmanager
-def deaf() -> Iterator[int]:
-    """A port at which every address of this machine takes no connection, and refuses none."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("", 0))
-        listener.listen(0)
-        port: int = listener.getsockname()[1]
-        for _ in range(3):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", port))
-        yield port
-
-
-def names(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
-    """Make `many.test` the name of these addresses."""
-    resolve = socket.getaddrinfo
-
-    def found(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        if host not in ("many.test", b"many.test"):
-            return resolve(host, port, *args, **kwargs)
-        stream = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
-        return [(*stream, address) for address in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", found)
 
 
 def test_many_addresses_do_not_outlast_it(monkeypatch: pytest.MonkeyPatch) -> None:

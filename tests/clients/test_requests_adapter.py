@@ -24,6 +24,7 @@ from urllib3.util import Retry
 import failwell
 from clients.fault_server import PAGE, Act, Server, refusal
 from clients.lookups import TAGGED, by_tag, elsewhere
+from clients.names import deaf, names
 from clients.servers import proxy
 from clients.world import API
 from failwell.clients.requests import Adapter
@@ -429,6 +430,26 @@ def test_a_deadline_bounds_the_inside_of_an_attempt(how: Any, stream: bool) -> N
     ):
         _ = api.get("/jobs/1", stream=stream).content
     assert isinstance(caught.value, failwell.DeadlineExceededError)
+
+
+def test_many_addresses_do_not_outlast_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with four addresses that do not answer has the time of one; nothing was sent."""
+    policy = msgspec.structs.replace(BARE, deadline=0.4)
+    with deaf() as port, Session(f"http://many.test:{port}", policy=policy) as api:
+        names(monkeypatch, *((f"127.0.0.{last}", port) for last in (1, 2, 3, 4)))
+        with pytest.raises(theirs.Timeout) as caught:
+            api.post("/jobs", json={}, timeout=30)
+    assert isinstance(caught.value, failwell.DeadlineExceededError)
+    assert caught.value.outcome == "not_started"
+
+
+def test_the_address_that_answers_is_found_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that refuses takes no time, and the next one is asked."""
+    policy = msgspec.structs.replace(BARE, deadline=2.0)
+    with Server() as server:
+        names(monkeypatch, ("127.0.0.2", server.port), ("127.0.0.1", server.port))
+        with Session(f"http://many.test:{server.port}", policy=policy) as api:
+            assert api.get("/jobs").status_code == 200
 
 
 def test_nothing_is_looked_for_after_the_deadline() -> None:

@@ -8,13 +8,12 @@ left. The seam is httpcore's own `NetworkBackend`; httpx stands on the module `h
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator
 from ssl import SSLContext
 from types import ModuleType
 from typing import Any
 
-from failwell.clients import limits, multiplexed
+from failwell.clients import addresses, limits, multiplexed
 
 PIECE = 64 * 1024
 """Bytes that are written under one time-out: httpcore gives it to each part that the socket takes,
@@ -82,34 +81,22 @@ class _Backend:
             timeout = _left(timeout, self._httpcore.ConnectTimeout)
             connected = self._inner.connect_tcp(host, port, timeout=timeout, **more)
         else:
-            connected = self._connect_in_turn(self._resolved(host, port), timeout, more)
+            connected = self._connect_in_turn(host, port, timeout, more)
         return _Stream(connected, self._httpcore)
 
-    def _resolved(self, host: str, port: int) -> list[tuple[str, int]]:
-        """The addresses of the host, as httpcore's own connect finds them."""
+    def _connect_in_turn(
+        self, host: str, port: int, timeout: float | None, more: dict[str, Any]
+    ) -> Any:
+        late = self._httpcore.ConnectTimeout
         try:
-            found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+            found = addresses.resolved(host, port)
         except OSError as error:
             raise self._httpcore.ConnectError(error) from error
-        return [_literal(address) for *_, address in found] or [(host, port)]
 
-    def _connect_in_turn(
-        self, addresses: list[tuple[str, int]], timeout: float | None, more: dict[str, Any]
-    ) -> Any:
-        """A connection to the first of the addresses that answers in its share of the time.
+        def connect(address: addresses.Address, seconds: float | None) -> Any:
+            return self._inner.connect_tcp(*address, timeout=_left(seconds, late), **more)
 
-        httpcore gives each of them the whole time-out.
-        """
-        late = self._httpcore.ConnectTimeout
-        for waiting in range(len(addresses), 1, -1):
-            left = _left(None, late)
-            assert left is not None
-            share = left / waiting if timeout is None else min(timeout, left / waiting)
-            try:
-                return self._inner.connect_tcp(*addresses[-waiting], timeout=share, **more)
-            except (late, self._httpcore.ConnectError):
-                continue
-        return self._inner.connect_tcp(*addresses[-1], timeout=_left(timeout, late), **more)
+        return addresses.in_turn(found, timeout, connect, (late, self._httpcore.ConnectError))
 
     def connect_unix_socket(
         self,
@@ -124,13 +111,6 @@ class _Backend:
     def sleep(self, seconds: float) -> None:
         """The wait before another connect, of a transport with `retries`."""
         self._inner.sleep(_left(seconds, self._httpcore.ConnectTimeout))
-
-
-def _literal(address: Any) -> tuple[str, int]:
-    """Host and port of a socket's address; one of IPv6 may be good only at one interface."""
-    host, port, *more = address
-    scope = more[1] if more else 0
-    return f"{host.partition('%')[0]}%{scope}" if scope else host, port
 
 
 class _Stream:

@@ -1,7 +1,8 @@
 """A total deadline inside one attempt over requests.
 
-urllib3 bounds each single socket operation, so a server that trickles bytes outlasts any time-out.
-Here each of them is given no more than the time that the call has left. The seam is the connection
+urllib3 bounds each single socket operation, so a server that trickles bytes outlasts any time-out,
+and so does a name with many addresses. Here each of them is given no more than the time that the
+call has left. The seam is the connection
 class of urllib3's pools.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 
 import io
 import socket
-from typing import Any
+from typing import Any, cast
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import pool_classes_by_scheme
+from urllib3.util.connection import allowed_gai_family
 
-from failwell.clients import limits
+from failwell.clients import addresses, limits
 
 
 class _Socket:
@@ -52,13 +55,41 @@ class _Socket:
         self._inner.settimeout(left if limit is None else min(left, limit))
 
 
-class _Connection(HTTPConnection):
+class _InTurn:
+    """A connection that gives each address of its host a share of the time that is left."""
+
+    _dns_host: str
+    port: int
+    timeout: Any
+
+    def _new_conn(self) -> socket.socket:
+        connect: Any = super()._new_conn  # type: ignore[misc]
+        host, timeout = self._dns_host, self.timeout
+        if limits.left() is None:
+            return cast("socket.socket", connect())
+
+        def attempt(address: addresses.Address, seconds: float | None) -> socket.socket:
+            self._dns_host, self.timeout = address[0], seconds
+            return cast("socket.socket", connect())
+
+        try:
+            found = addresses.resolved(host, self.port, allowed_gai_family())
+        except OSError:
+            return cast("socket.socket", connect())
+        try:
+            failures = (ConnectTimeoutError, NewConnectionError)
+            return addresses.in_turn(found, timeout, attempt, failures)
+        finally:
+            self._dns_host, self.timeout = host, timeout
+
+
+class _Connection(_InTurn, HTTPConnection):
     def connect(self) -> None:
         super().connect()
         self.sock = _bound(self.sock)
 
 
-class _SecureConnection(HTTPSConnection):
+class _SecureConnection(_InTurn, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         self.sock = _bound(self.sock)
