@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 import failwell
-from clients.fault_server import Act, Server
+from clients.fault_server import Act, Server, refusal
 from clients.h2_server import Http2Server
 from clients.world import Face, World
 from failwell import APIConnectionError, FailwellError, InvalidRequestError, Outcome, Policy
@@ -63,7 +63,7 @@ def test_a_request_hook_that_raises_has_sent_nothing(world: World, as_stream: bo
         hooks = {"request": [hook_of(world, refuse)]}
         error = world.run(scenario, base_url=server.url, event_hooks=hooks)
     assert type(error) is LookupError
-    assert notes_of(error) == "failwell: nothing was sent"
+    assert notes_of(error) == "failwell: nothing was sent in this attempt"
     assert server.requests == []
 
 
@@ -111,7 +111,7 @@ def test_a_closed_client_has_sent_nothing() -> None:
     client.close()
     with pytest.raises(RuntimeError, match="closed") as caught:
         client.post("http://127.0.0.1:1/records", json={})
-    assert notes_of(caught.value) == "failwell: nothing was sent"
+    assert notes_of(caught.value) == "failwell: nothing was sent in this attempt"
 
 
 class Tokens(httpx2.Auth):
@@ -181,6 +181,104 @@ def test_a_token_asked_for_with_another_client_leaves_doubt(world: World) -> Non
         )
     assert error.outcome is Outcome.UNKNOWN
     assert len(server.requests) == 1
+
+
+class Again(httpx2.Auth):
+    """An auth that sends again what was answered with a 503, or asks for something else."""
+
+    def __init__(self, then: str | None = None) -> None:
+        self._then = then
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        yield request
+        yield request if self._then is None else httpx2.Request("POST", self._then, json={})
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_refusal_of_another_request_is_not_the_writes(world: World, elsewhere: bool) -> None:
+    """An auth has sent the write before: what it is told at last says nothing of that."""
+    refused = refusal(400, "invalid")
+    with Server([Act(status=503, commit=True), refused]) as server, Server([refused]) as other:
+        auth = Again(other.url if elsewhere else None)
+        lost = world.run(
+            lambda client: raised(client.post("/records", json={}, auth=auth)),
+            base_url=server.url,
+            policy=ONCE,
+        )
+    assert lost.outcome is Outcome.UNKNOWN
+    assert lost.status_code == 400
+
+
+FOREIGN: list[Callable[[], Exception]] = [
+    lambda: httpx2.ConnectError("down"),
+    lambda: httpx2.PoolTimeout("full"),
+    lambda: httpx2.UnsupportedProtocol("none"),
+    lambda: httpx2.HTTPStatusError(
+        "429", request=_ELSEWHERE, response=httpx2.Response(429, request=_ELSEWHERE)
+    ),
+]
+_ELSEWHERE = httpx2.Request("POST", "https://elsewhere.example")
+
+
+@pytest.mark.parametrize("fault", FOREIGN)
+def test_what_a_hook_has_met_elsewhere_says_nothing_of_the_write(
+    world: World, fault: Callable[[], Exception]
+) -> None:
+    """The answer was there when it raised: in doubt, and not sent again."""
+
+    def tell(_: Any) -> None:
+        raise fault()
+
+    with Server([Act(status=201)] * 3) as server:
+        lost = world.run(
+            lambda client: raised(client.post("/records", json={})),
+            base_url=server.url,
+            contract=failwell.GENERIC,
+            event_hooks={"response": [hook_of(world, tell)]},
+        )
+    assert isinstance(lost, FailwellError)
+    assert lost.outcome is Outcome.UNKNOWN
+    assert server.done == 1
+
+
+def test_a_body_that_meets_a_fault_of_its_own_has_begun(world: World) -> None:
+    """Its source is not there: but the head of the request, and what came before, have left."""
+
+    def parts() -> Any:
+        yield b"x"
+        raise httpx2.ConnectError("the source is down")
+
+    async def aparts() -> Any:
+        yield b"x"
+        raise httpx2.ConnectError("the source is down")
+
+    with Server() as server:
+        lost = world.run(
+            lambda client: raised(
+                client.post("/records", content=aparts() if world.is_async else parts())
+            ),
+            base_url=server.url,
+            contract=failwell.GENERIC,
+        )
+    assert lost.outcome is Outcome.UNKNOWN
+
+
+def test_who_traces_a_client_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of the same name around httpx2's own raises once the write was sent."""
+    theirs = httpx2.Client.send
+
+    def send(self: Any, *args: Any, **kwargs: Any) -> Any:
+        theirs(self, *args, **kwargs)
+        raise KeyError("span")
+
+    with Server([Act(status=201)]) as server, failwell.Client(base_url=server.url) as client:
+        monkeypatch.setattr(httpx2.Client, "send", send)
+        with pytest.raises(KeyError) as caught:
+            client.post("/records", json={})
+    assert DOUBT in notes_of(caught.value)
+    assert server.done == 1
 
 
 def generated(world: World) -> Any:

@@ -391,6 +391,36 @@ def test_a_hook_may_be_added_later(world: World) -> None:
     assert (type(error), error.code) == (failwell.NotFoundError, "not_found")
 
 
+def test_hooks_may_be_changed_in_place_and_need_no_second_client(world: World) -> None:
+    """What `event_hooks` gives is what is called; and a client that closes itself when it goes is
+    not closed by a call."""
+    seen: list[int] = []
+    kind = failwell.AsyncClient if world.is_async else failwell.Client
+
+    class Closing(kind):  # type: ignore[misc,valid-type]
+        def __del__(self) -> None:
+            seen.append(-1)
+
+    with Server() as server:
+        client = Closing(base_url=server.url, policy=ONCE, trust_env=False)
+        hooks = client.event_hooks
+        assert hooks == {"request": [], "response": []}
+        hooks["response"].append(hooks_for(world, lambda answer: seen.append(answer.status_code)))
+        assert client.event_hooks is hooks
+
+        async def calls() -> None:
+            for _ in range(2):
+                answer = client.get("/r")
+                _ = await answer if world.is_async else answer
+            closing = client.aclose() if world.is_async else client.close()
+            _ = await closing if world.is_async else closing
+
+        anyio.run(calls)
+        assert seen == [200, 200]
+        client.event_hooks = {}
+        assert client.event_hooks == {"request": [], "response": []}
+
+
 def test_a_hook_that_raises_for_a_redirect(world: World) -> None:
     """`raise_for_status` minds a 302; so it is raised, as failwell's, and not handed out closed."""
     hooks = {"response": [hooks_for(world, lambda response: response.raise_for_status() and None)]}

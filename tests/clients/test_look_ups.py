@@ -60,6 +60,23 @@ def test_an_answer_that_is_not_json_misses_nothing(
     assert server.done == 1
 
 
+@pytest.mark.parametrize("proof", PROOFS, ids=str)
+@pytest.mark.parametrize("part", [False, True])
+def test_a_look_up_that_is_led_elsewhere_or_sees_a_part_misses_nothing(
+    world: World, proof: dict[str, Any], part: bool
+) -> None:
+    """Whoever a redirect leads to may know nothing of the record; and it may be in another part."""
+    with Server([Act(status=200, body=b"{}")]) as other:
+        led = Act(status=302, body=b"", headers=(("Location", other.url),))
+        seen = Act(status=206, body=b"[]", headers=(("Content-Range", "items 0-49/1200"),))
+        with Server([LOST, seen if part else led]) as server:
+            lost = world.run(
+                lose, base_url=server.url, contract=looking(**proof), follow_redirects=True
+            )
+    assert lost.outcome is Outcome.UNKNOWN
+    assert (server.done, other.requests) == (1, [])
+
+
 def test_a_contract_may_take_any_success_for_the_apis_own(world: World) -> None:
     """With `reads_json=False`, an answer without a body shows the record or misses it."""
     contract = looking(

@@ -113,3 +113,9 @@ def test_what_is_missing_is_asked_for(withheld: tuple[str, ...], again: str) -> 
 def test_nothing_missing_is_nothing_to_say() -> None:
     """A request that was kept whole is the same request."""
     assert fields.why_another(()) is None
+
+
+def test_what_only_has_the_keys_value_is_kept() -> None:
+    """A caller's own number may be its key as well; the key itself is kept elsewhere."""
+    given = {"Idempotency-Key": "order-17", "X-Order-Id": "order-17"}
+    assert kept(given, "order-17") == fields.Kept((("x-order-id", "order-17"),), ())

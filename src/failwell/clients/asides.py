@@ -8,6 +8,8 @@ from failwell.contract import Contract
 
 _OF_THE_WRITE = frozenset(
     {"content-length", "content-type", "content-encoding", "content-language", "content-md5"}
+    | {"accept", "content-range", "prefer", "idempotency-key", "x-idempotency-key"}
+    | {"x-http-method-override", "x-http-method", "x-method-override"}
     | {"content-digest", "digest", "repr-digest", "transfer-encoding", "expect", "trailer", "te"}
     | {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range", "if-range"}
 )

@@ -35,7 +35,7 @@ def bind(transport: object, httpcore: ModuleType) -> None:
 
 def _pools(holder: object, kind: type, depth: int) -> Iterator[Any]:
     for held in _held(holder):
-        if isinstance(held, kind):
+        if issubclass(type(held), kind):  # a proxy may raise when it is asked what it is
             yield held
         elif depth and hasattr(type(held), "handle_request"):
             yield from _pools(held, kind, depth - 1)

@@ -130,7 +130,7 @@ def sent_at(request: Request, at: float) -> Sent:
     )
 
 
-NOTHING_SENT = "failwell: nothing was sent"
+NOTHING_SENT = "failwell: nothing was sent in this attempt"
 """What a rim notes on an exception that it lets through, where that is certain of its attempt."""
 
 

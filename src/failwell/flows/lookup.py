@@ -42,6 +42,9 @@ _UNASKED = Sighting(Outcome.UNKNOWN, was_asked=False)
 LONGEST_FLAW = 300
 """Characters of what a contract's function raised that are told of it."""
 
+_WHOLE = (*range(200, 206), *range(207, 300))
+"""Successes of which a record may be missing; one that is a part (206) may go on behind it."""
+
 PAUSES = (0.2, 0.5)
 """Seconds before a look-up that failed is made again: it is a read, in the middle of trouble."""
 
@@ -113,7 +116,7 @@ def _seen(how: LookUp, sent: Sent, reading: Reading) -> Sighting:
     if verdict is not None:
         is_gone = verdict.own and verdict.failure.status in (404, 410)
         return _ABSENT if is_gone else _UNASKED
-    if not isinstance(reply, Response) or reply.status >= 300 or reply.body is None:
+    if not isinstance(reply, Response) or reply.status not in _WHOLE or reply.body is None:
         return _NOTHING
     if how.reads_json and not promise.is_json(reply.body):
         return _NOTHING

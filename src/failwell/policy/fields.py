@@ -57,7 +57,7 @@ def _telling(request: Request) -> Iterator[tuple[str, str]]:
     for named, value in request.headers.items():
         name = named.lower()
         is_usual = name in _MADE_ANEW or name.startswith("proxy-")
-        is_key = request.key is not None and value == request.key
+        is_key = value == request.key and bool(re.search("key|token|idempot", name))
         if not (is_usual or is_key or _is_default(name, value, request)):
             yield name, value
 

@@ -82,9 +82,26 @@ def answer(response: httpx2.Response, asked: httpx2.Request, body: bytes | None)
         at=time.time(),
         native=response,
         asked=asked.headers if is_plain and not failed else carried(asked, response),
-        direct=last is asked or last.method == asked.method,
+        direct=_is_direct(response, asked),
         metered=speaks_of_limits(response),
     )
+
+
+_CHALLENGES = (401, 403, 407)
+"""With these, the request is sent again with another credential."""
+
+
+def _is_direct(response: httpx2.Response, asked: httpx2.Request) -> bool:
+    """Whether it answers what was asked, and nothing before it has been answered in another way: by
+    way of redirects and challenges, but not where an auth sends again, or sends something else."""
+    last, before = response.request, response.history
+    if last.method != asked.method:
+        return False
+    if not before:
+        return last is asked or last.url == asked.url
+    is_led = last is asked or before[-1].has_redirect_location
+    ways = (one.has_redirect_location or one.status_code in _CHALLENGES for one in before)
+    return is_led and all(ways)
 
 
 def answered(response: httpx2.Response, asked: httpx2.Request) -> Response:
@@ -151,6 +168,8 @@ def refusal_of(error: httpx2.HTTPStatusError, asked: httpx2.Request) -> Reply:
     """What a caller's own event hook has turned into an exception; of an answer below 400, only
     the hook knows what is wrong with it."""
     response = error.response
+    if not hops.is_about(error, response):
+        return fault_of(error, asked, None)
     if response.status_code < 400:
         return fault_of(error, asked, None, response)
     try:
@@ -173,6 +192,8 @@ def fault_of(
         kind, sent = (Kind.BAD_RESPONSE if kind is Kind.BAD_REQUEST else kind), True
     elif _is_in_head(error) or (began is None and hops.is_unprocessed(error)):
         sent = False
+    elif not sent:
+        sent = not (hops.is_from_wire(error) or hops.is_unsent(error))
     fields = carried(asked, began, getattr(error, "_request", None))
     if began is not None and began.request.method != asked.method:
         began = None

@@ -55,6 +55,8 @@ class AsyncClient(Configured, httpx2.AsyncClient):
     Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
     """
 
+    _keep_refusal = staticmethod(akeep_refusal)
+
     def __init__(
         self,
         *,
@@ -160,7 +162,7 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         async def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send, self.build_request)
             asked = ready.copy_for(send.number, send.within, AsyncBody, self.timeout)
-            reply = await self._transmit(ready, asked, send.within, stream, how)
+            reply = await self._transmit(ready, asked, send.within, stream, ready.sent_so(how))
             return answered(reply, asked) if isinstance(reply, httpx2.Response) else reply
 
         return attempt
@@ -174,11 +176,10 @@ class AsyncClient(Configured, httpx2.AsyncClient):
         how: How,
     ) -> httpx2.Response | Reply:
         response: httpx2.Response | None = None
-        sender = self._reading(akeep_refusal)
         ends = None if seconds is None else time.monotonic() + seconds
         try:
             with awithin(seconds):
-                response = await super(AsyncClient, sender).send(asked, stream=True, **how)
+                response = await super().send(asked, stream=True, **how)
                 if stream and ready.hands_out(response):
                     return answer(response, asked, None)
                 if not stream and response.status_code < 400:

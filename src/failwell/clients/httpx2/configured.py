@@ -7,7 +7,7 @@ more than `import httpx2`, which does as much.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx2
@@ -15,6 +15,7 @@ import msgspec
 
 from failwell.actions import AsyncStore, Store
 from failwell.clients.httpx2.address import Parsed
+from failwell.clients.httpx2.hooked import ReadFirst
 from failwell.contract import Contract
 from failwell.drive import Rim
 from failwell.errors import InvalidRequestError
@@ -38,6 +39,7 @@ class Configured:
     _settings: Settings
     _own_store: Store | AsyncStore | None
     _parsed = Parsed(None)
+    _keep_refusal: Callable[[httpx2.Response], object]
 
     def _check(self, contract: Contract, policy: Policy, hooks: Collection[Hook]) -> None:
         """Raises `InvalidRequestError` for what no client can be made with."""
@@ -71,6 +73,7 @@ class Configured:
         self._settings = Settings(contract=contract, policy=ruled, rim=rim, tenant=tenant)
         self._settings = msgspec.structs.replace(self._settings, book=book)
         self._settings = self._settings_under(cast("httpx2.Client", self).auth)
+        self.event_hooks = vars(self)["_event_hooks"]
 
     def _settings_of(self, how: dict[str, Any]) -> Settings:
         """The settings of a call that is sent so: it may have an auth of its own."""
@@ -171,15 +174,15 @@ class Configured:
             return built
         raise InvalidRequestError.of(f"The request cannot be built: {why}")
 
-    def _reading(self, refusal: Callable[[httpx2.Response], object]) -> Self:
-        """This client; where its user has hooks for answers, a view of it that shows each of them
-        first to the reader of a `refusal`: when a hook raises, httpx2 closes what is not read."""
-        hooks = cast("httpx2.Client", self).event_hooks
-        if not hooks["response"]:
-            return self
-        view = cast("Any", copy.copy(self))
-        view.event_hooks = {**hooks, "response": [refusal, *hooks["response"]]}
-        return cast("Self", view)
+    @property
+    def event_hooks(self) -> dict[str, list[Any]]:
+        """httpx2's own: what is called with each request, and with each answer."""
+        return cast("ReadFirst", vars(self)["_event_hooks"]).given
+
+    @event_hooks.setter
+    def event_hooks(self, hooks: Mapping[str, Sequence[Any]]) -> None:
+        given = {name: list(hooks.get(name, ())) for name in ("request", "response")}
+        vars(self)["_event_hooks"] = ReadFirst(given, self._keep_refusal)
 
     def _build_auth(self, auth: Any) -> httpx2.Auth | None:
         """httpx2's own; of Digest, one that takes a challenge it cannot use for a refusal."""

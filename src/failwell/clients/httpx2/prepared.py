@@ -116,6 +116,12 @@ class Prepared(msgspec.Struct):
             copy.stream = _readable(native.stream, body)(self.body)
         return copy
 
+    def sent_so(self, how: dict[str, Any]) -> dict[str, Any]:
+        """How it is sent: what a flow asks on the way is not asked of whomever it is sent on to,
+        who may know nothing of the record."""
+        is_look = self.is_aside and self.native.method in self.standing.contract.safe
+        return {**how, "follow_redirects": False} if is_look else how
+
     def hands_out(self, began: httpx2.Response) -> bool:
         """Whether an answer that began goes to the caller as a stream: the caller's own call, with
         an answer that is by its type what was promised."""

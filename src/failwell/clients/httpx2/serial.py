@@ -59,6 +59,8 @@ class Client(Configured, httpx2.Client):
     Raises `FailwellError`; `InvalidRequestError` for what is refused before it is sent.
     """
 
+    _keep_refusal = staticmethod(keep_refusal)
+
     def __init__(
         self,
         *,
@@ -160,7 +162,7 @@ class Client(Configured, httpx2.Client):
         def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send, self.build_request)
             asked = ready.copy_for(send.number, send.within, SyncBody, self.timeout)
-            reply = self._transmit(ready, asked, send.within, stream, how)
+            reply = self._transmit(ready, asked, send.within, stream, ready.sent_so(how))
             return answered(reply, asked) if isinstance(reply, httpx2.Response) else reply
 
         return attempt
@@ -174,10 +176,9 @@ class Client(Configured, httpx2.Client):
         how: How,
     ) -> httpx2.Response | Reply:
         response: httpx2.Response | None = None
-        sender = self._reading(keep_refusal)
         with within(seconds):
             try:
-                response = super(Client, sender).send(asked, stream=True, **how)
+                response = super().send(asked, stream=True, **how)
                 if stream and ready.hands_out(response):
                     return answer(response, asked, None)
                 if stream or response.status_code >= 400:
