@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -98,27 +100,73 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         assert f"{name}: The STEP file '{name}' {why}\n" in done.stdout
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@contextmanager
+def begun(folder: Path, ignoring: signal.Signals | None = None) -> Generator[subprocess.Popen[str]]:
+    """The verb in a session of its own, ignoring just this one of the signals that end it.
+
+    What is ignored here is ignored by a child, as SIGHUP is where the tests run under `nohup`; what
+    has a handler here is not.
+    """
+    before = {end: signal.getsignal(end) for end in ENDS}
+    for end in ENDS:
+        signal.signal(end, signal.SIG_IGN if end is ignoring else signal.default_int_handler)
+    command = ["demo", "--plain", "--only", "toolpath", "--files", str(folder)]
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "failwell", *command],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+    finally:
+        for end, handler in before.items():
+            signal.signal(end, handler)
+    with child:
+        yield child
+
+
+@pytest.mark.parametrize("ending", ENDS)
 def test_ctrl_c_ends_the_run_and_its_sandbox(folder: Path, ending: signal.Signals) -> None:
     """The jobs end with the sandbox, so nobody is told how to wait for them again; a second signal
     does not cut that end short."""
-    command = ["demo", "--plain", "--only", "toolpath", "--files", str(folder)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "failwell", *command],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    ) as child:  # fmt: skip
+    check_the_end(folder, [ending, ending])
+
+
+@pytest.mark.parametrize(
+    ("ignored", "ending"),
+    [(signal.SIGHUP, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)],
+    ids=["nohup", "background"],
+)
+def test_what_is_ignored_stays_so(
+    folder: Path, ignored: signal.Signals, ending: signal.Signals
+) -> None:
+    """Under `nohup`, and in the background of a script: the run goes on, and another signal ends it
+    as well as ever."""
+    check_the_end(folder, [ending], ignored)
+
+
+def check_the_end(
+    folder: Path, endings: list[signal.Signals], ignored: signal.Signals | None = None
+) -> None:
+    """These signals end a run and its sandbox; one that is ignored does not."""
+    with begun(folder, ignored) as child:
         watchdog = threading.Timer(60, child.kill)
         watchdog.start()
         assert child.stdout is not None
         assert any("measuring" in line for line in child.stdout)
-        begun = Path(f"/proc/{child.pid}/task/{child.pid}/children")
-        sandbox = begun.read_text().split() if begun.exists() else []
-        for _ in range(2):
+        children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+        sandbox = children.read_text().split() if children.exists() else []
+        if ignored is not None:
+            os.killpg(child.pid, ignored)
+            assert "retries" in child.stdout.readline()
+            assert "retries" in child.stdout.readline()
+        for ending in endings:
             os.killpg(child.pid, ending)
             time.sleep(0.02)
         _, said = child.communicate()
         watchdog.cancel()
-    assert ("Detached" in said, child.returncode) == (False, 130)
+    assert ("Detached" in said, "Traceback" in said, child.returncode) == (False, False, 130)
     assert not any(Path(f"/proc/{one}").exists() for one in sandbox)
 
 

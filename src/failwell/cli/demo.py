@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from failwell.cli import render
-from failwell.cli.ending import heed_the_first_interrupt
+from failwell.cli.ending import run_to_the_first_interrupt
 from failwell.cli.options import Flag, Several
 from failwell.sandbox.demo import Report, Weather
 
@@ -73,12 +72,10 @@ def _worked(
 
     work = lines(only, files)
 
-    async def watched() -> Report:
-        heed_the_first_interrupt()
-        return await run(work, weather=weather, seed=seed, watch=watch)
-
     with render.watching(plain=plain, aside=aside) as watch:
-        return asyncio.run(watched())
+        return run_to_the_first_interrupt(
+            lambda: run(work, weather=weather, seed=seed, watch=watch)
+        )
 
 
 def _write_page(report: Report, path: Path) -> None:

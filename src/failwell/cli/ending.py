@@ -6,15 +6,16 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from failwell.actions import StoreError
 from failwell.cli import render
 from failwell.errors import FailwellError
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 FAILED = 1
 MISTAKEN = 2
@@ -51,20 +52,31 @@ def in_one_line(verb: Callable[P, int | None]) -> Callable[P, int | None]:
     return run
 
 
-def heed_the_first_interrupt() -> None:
-    """Have the first Ctrl-C, SIGTERM or SIGHUP do what Ctrl-C does now, and no other one anything:
-    what has begun to end is not torn, where it would leave processes and threads behind."""
-    interrupt: Any = signal.getsignal(signal.SIGINT)
+def run_to_the_first_interrupt(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """`asyncio.run`, where the first Ctrl-C, SIGTERM or SIGHUP does what Ctrl-C does, and no other
+    one anything: what has begun to end is not torn, where it would leave processes and threads
+    behind. What was ignored before stays so, as SIGHUP under `nohup` and Ctrl-C in the background
+    of a script."""
+    import asyncio  # slow, and for few verbs
+
     ends = [getattr(signal, name) for name in _ENDS if hasattr(signal, name)]
     heeded = [end for end in ends if signal.getsignal(end) is not signal.SIG_IGN]
+    if signal.SIGINT not in heeded:  # asyncio has its handler in no other place than this one's
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def first(_: int, frame: FrameType | None) -> None:
-        for end in heeded:
-            signal.signal(end, signal.SIG_IGN)
-        interrupt(signal.SIGINT, frame)
+    async def heeding() -> T:
+        interrupt: Any = signal.getsignal(signal.SIGINT)
 
-    for end in heeded:
-        signal.signal(end, first)
+        def first(_: int, frame: FrameType | None) -> None:
+            for end in heeded:
+                signal.signal(end, signal.SIG_IGN)
+            interrupt(signal.SIGINT, frame)
+
+        for end in ends:
+            signal.signal(end, first if end in heeded else signal.SIG_IGN)
+        return await work()
+
+    return asyncio.run(heeding())
 
 
 _ENDS = ("SIGINT", "SIGTERM", "SIGHUP")

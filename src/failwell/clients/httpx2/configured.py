@@ -7,7 +7,7 @@ more than `import httpx2`, which does as much.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx2
@@ -180,8 +180,8 @@ class Configured:
         return cast("ReadFirst", vars(self)["_event_hooks"]).given
 
     @event_hooks.setter
-    def event_hooks(self, hooks: Mapping[str, Sequence[Any]]) -> None:
-        given = {name: list(hooks.get(name, ())) for name in ("request", "response")}
+    def event_hooks(self, event_hooks: dict[str, list[Any]]) -> None:
+        given = {name: list(event_hooks.get(name, ())) for name in ("request", "response")}
         vars(self)["_event_hooks"] = ReadFirst(given, self._keep_refusal)
 
     def _build_auth(self, auth: Any) -> httpx2.Auth | None:

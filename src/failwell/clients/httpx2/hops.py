@@ -95,7 +95,8 @@ def _is_step(frame: FrameType) -> bool:
 
 def _is_usual(frame: FrameType) -> bool:
     """Whether its client goes on by httpx2's own steps, and by none that somebody put over them."""
-    client = type(frame.f_locals.get("self"))
+    itself: object = frame.f_locals.get("self")
+    client = type(itself)
     steps = (getattr(client, name, None) for name in (_AUTHENTICATING, _FOLLOWING, _SENDING))
     codes = (getattr(step, "__code__", None) for step in steps)
     return all(code is not None and code.co_filename == _HTTPX2 for code in codes)
