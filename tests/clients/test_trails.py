@@ -20,7 +20,7 @@ from clients.lookups import by_tag
 from clients.scripts import KINDS, Process, account
 from clients.world import API
 from failwell.clients.httpx import Transport
-from failwell.clients.seam import Left, Trail
+from failwell.clients.seam import Asked, Left, Trail
 from failwell.clients.seam.doubts import Doubts
 from failwell.clients.seam.trail import LONGEST_HISTORY, MOMENTS
 from failwell.model import Attempt, Outcome, Request, Sent
@@ -358,12 +358,208 @@ def test_a_response_whose_write_is_in_doubt_still_pickles() -> None:
     assert "s3cr3t" not in repr(again.request.hooks)
 
 
+# ------------------------------------------------------- requests that their caller changes
+
+
+def lost_and_kept(one: Caller, server: Server) -> requests.PreparedRequest:
+    """A prepared request whose answer was lost."""
+    asked = requests.Request("POST", server.url + "/records", json={"name": "a"}).prepare()
+    with pytest.raises(failwell.FailwellError):
+        one.process.client.send(asked)
+    return asked
+
+
+def elsewhere(asked: Any, server: Server) -> None:
+    asked.url = server.url + "/payments"
+
+
+def with_another_body(asked: Any, server: Server) -> None:
+    asked.prepare_body(None, None, json={"name": "b"})
+
+
+def with_a_file(asked: Any, server: Server) -> None:
+    asked.prepare_body(io.BytesIO(b"b"), None)
+
+
+def as_a_put(asked: Any, server: Server) -> None:
+    asked.method = "PUT"
+
+
+def as_a_read(asked: Any, server: Server) -> None:
+    asked.prepare_method("GET")
+
+
+CHANGES = [elsewhere, with_another_body, with_a_file, as_a_put, as_a_read]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("copies", [False, True], ids=["changed", "copied"])
+def test_a_prepared_request_that_was_changed_is_another_write(change: Any, copies: bool) -> None:
+    """It is neither in doubt for the one before, nor does it go under its key."""
+    with Server([LOST, REFUSED], honours_keys=True) as server:
+        one = Caller("requests", server, policy=ONCE)
+        asked = lost_and_kept(one, server)
+        asked = asked.copy() if copies else asked
+        change(asked, server)
+        answer = one.process.client.send(asked)
+        one.process.close()
+        keys = [seen.headers.get("idempotency-key") for seen in server.requests]
+    assert keys[0] != keys[1]
+    assert told(answer)[1] == [422]
+    assert told(answer)[0] == (None if change is as_a_read else "not_started")
+
+
+def test_the_doubt_of_a_template_outlives_its_copies() -> None:
+    """Another write that was made of it says nothing of it, whether it went well or was lost."""
+    with Server([LOST, Act(), LOST, REFUSED], honours_keys=True) as server:
+        one = Caller("requests", server, policy=ONCE)
+        template = lost_and_kept(one, server)
+        copy = template.copy()
+        with_another_body(copy, server)
+        assert one.process.client.send(copy).status_code == 201
+        with pytest.raises(failwell.FailwellError):
+            one.process.client.send(copy)
+        assert told(one.process.client.send(template)) == ("unknown", [None, 422])
+        one.process.close()
+    first, second, third, last = server.keys
+    assert first == last
+    assert len({first, second, third}) == 3
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_what_was_redirected_is_known_by_what_was_first_asked_for(status: int) -> None:
+    """Its caller has that request, and sends it again where a hop was lost."""
+    with Server([moved(status), LOST, REFUSED], honours_keys=True) as server:
+        one = Caller("requests", server, policy=ONCE)
+        asked = lost_and_kept(one, server)
+        assert told(one.process.client.send(asked)) == ("unknown", [None, 422])
+        one.process.close()
+
+
+@pytest.mark.parametrize("change", [elsewhere, with_another_body])
+def test_what_a_redirect_does_not_lead_to_is_another_write(change: Any) -> None:
+    """A redirect that nobody followed leads to one place, with the body that was there."""
+    with Server([LOST, moved(307), REFUSED], honours_keys=True) as server:
+        one = Caller("requests", server)
+        asked = requests.Request("POST", server.url + "/records", json={"name": "a"}).prepare()
+        assert one.process.client.send(asked, allow_redirects=False).status_code == 307
+        change(asked, server)
+        assert told(one.process.client.send(asked)) == ("not_started", [422])
+        one.process.close()
+
+
+@pytest.mark.parametrize(
+    "where", ["/a%20b?c=%7e#d", "there", "?x=1", "/a/../b", "//{host}/x", "/\u00c3\u00a9"]
+)
+def test_a_redirect_is_followed_however_its_target_is_written(caller: Any, where: str) -> None:
+    """Quoted, relative or odd: libraries write it anew, and the doubt goes along."""
+
+    def leads(seen: Any) -> Act:
+        return moved(307, where.replace("{host}", seen.headers["host"]))
+
+    with Server([LOST, leads, REFUSED], honours_keys=True) as server:
+        assert told(caller(server).send()) == ("unknown", [None, 422])
+
+
+def test_an_httpx_request_that_was_changed_is_another_write() -> None:
+    """A transport above may do that between two attempts of its own."""
+    ours = Transport(contract=API, policy=ONCE)
+    with (
+        Server([LOST, REFUSED]) as server,
+        httpx.Client(transport=ours, trust_env=False) as client,
+    ):
+        asked = httpx.Request("POST", server.url + "/records", json={"name": "a"})
+        with pytest.raises(httpx.ReadError):
+            client.send(asked)
+        asked.url = httpx.URL(server.url + "/payments")
+        assert told(client.send(asked)) == ("not_started", [422])
+        assert len(set(server.keys)) == 2
+
+
+# ------------------------------------------------------- transports below that try again
+
+
+class Stubborn(httpx.BaseTransport):
+    """A transport that tries a second time by itself, and finds nobody."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            raise httpx.ReadError("reset")
+        except httpx.ReadError:
+            raise httpx.ConnectError("refused")  # noqa: B904
+
+
+class Silent(httpx.BaseTransport):
+    """One that tries a second time once it has forgotten why, over httpx's own."""
+
+    def __init__(self) -> None:
+        self._inner = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with contextlib.suppress(httpx.ReadError):
+            return self._inner.handle_request(request)
+        raise httpx.ConnectError("refused")
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Deaf(httpx.BaseTransport):
+    """A transport that finds nobody."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize(("below", "outcome"), [(Stubborn, "unknown"), (Deaf, "not_started")])
+def test_a_last_refused_connection_does_not_hide_a_lost_answer(below: Any, outcome: str) -> None:
+    """What it was raised in the midst of counts, but not what the caller was dealing with."""
+    ours = Transport(below(), contract=API, policy=ONCE)
+    with httpx.Client(transport=ours) as client:
+        try:
+            raise httpx.ReadError("the caller's own")
+        except httpx.ReadError:
+            with pytest.raises(failwell.FailwellError) as caught:
+                client.post("http://a.test/records", json={"name": "a"})
+    assert caught.value.outcome == outcome
+
+
+def test_a_lost_answer_that_a_transport_below_forgot_is_known_by_its_trace() -> None:
+    """httpcore tells of each request that it begins; a trace of the caller's own goes on."""
+    told: list[str] = []
+    ours = Transport(Silent(), contract=API, policy=ONCE)
+    with Server([LOST]) as server, httpx.Client(transport=ours) as client:
+        trace = {"trace": lambda event, info: told.append(event)}
+        with pytest.raises(failwell.FailwellError) as caught:
+            client.post(server.url + "/records", json={"name": "a"}, extensions=trace)
+    assert caught.value.outcome == "unknown"
+    assert "http11.send_request_headers.started" in told
+
+
+def test_a_body_that_fails_to_connect_was_begun_all_the_same() -> None:
+    """The fault is of its source, and its first piece is on its way."""
+
+    def relayed() -> Iterator[bytes]:
+        yield b"row"
+        raise httpx.ConnectError("the source is down")
+
+    ours = Transport(contract=API, policy=ONCE)
+    with (
+        Server() as server,
+        httpx.Client(transport=ours, trust_env=False) as client,
+        pytest.raises(failwell.FailwellError) as caught,
+    ):
+        client.post(server.url + "/records", content=relayed())
+    assert caught.value.outcome == "unknown"
+
+
 # ------------------------------------------------------------------------ what is kept
 
 
 SENT = Sent(method="POST", url="http://a/x", at=5.0, key="k")
 ASKED = Request(method="POST", url="http://a/x", body=b"{}", key="k")
 DOUBT = Trail(sent=SENT, left=5.0, outcome=Outcome.UNKNOWN)
+SAME = Asked("POST", "http://a/x", b"{}", None)
 
 
 def test_a_doubt_is_over_when_the_key_is() -> None:
@@ -374,8 +570,8 @@ def test_a_doubt_is_over_when_the_key_is() -> None:
     unkeyed = msgspec.structs.replace(DOUBT, sent=msgspec.structs.replace(SENT, key=None))
     assert unkeyed.holds(API, 5.0 + MOMENTS - 1)
     assert not unkeyed.holds(API, 5.0 + MOMENTS)
-    assert Left(DOUBT).found(API) is None
-    assert Left().found(API) is None
+    assert Left(DOUBT, marks=frozenset({SAME.mark})).found(API, SAME) is None
+    assert Left().found(API, SAME) is None
 
 
 def test_a_history_is_bounded() -> None:

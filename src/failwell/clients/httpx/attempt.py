@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import h11
 import httpcore
@@ -35,6 +36,52 @@ RAISED = (
     h11.LocalProtocolError,
 )
 """The roots of the table above, and what httpx lets through of h11."""
+
+
+class Fed(Body):
+    """A body that knows whether the present attempt has begun it."""
+
+    is_begun = False
+
+    def _begin(self) -> None:
+        self.is_begun = True
+        super()._begin()
+
+
+class _Trace:
+    """What httpcore tells of an attempt as it goes on: whether the request was begun, by any of
+    the tries of a transport below; a proxy's own is none."""
+
+    def __init__(self, told: Any) -> None:
+        self._told = told
+        self.is_begun = False
+
+    def __call__(self, event: str, info: dict[str, Any]) -> Any:
+        is_head = event.endswith(".send_request_headers.started")
+        if is_head and info["request"].method != b"CONNECT":
+            self.is_begun = True
+        return None if self._told is None else self._told(event, info)
+
+
+class _AsyncTrace(_Trace):
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        told = super().__call__(event, info)
+        if told is not None:
+            await told
+
+
+def traced(asked: httpx.Request, inner: object) -> httpx.Request:
+    """The request, followed on its way where the transport below is not httpx's own, and may try
+    more than once."""
+    if type(inner) not in _THEIR_OWN:
+        cls = _AsyncTrace if isinstance(inner, httpx.AsyncBaseTransport) else _Trace
+        told = asked.extensions.get("trace")
+        asked.extensions = {**asked.extensions, "trace": cls(told)}
+    return asked
+
+
+_THEIR_OWN = (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+
 
 THEIRS = Theirs(
     garbled=httpx.DecodingError,
@@ -90,17 +137,19 @@ def rebuilt(response: httpx.Response, raw: bytes) -> httpx.Response:
 def fault_of(
     error: Exception,
     asked: httpx.Request,
-    body: Body | None,
+    body: Fed | None,
     began: httpx.Response | None = None,
+    around: BaseException | None = None,
 ) -> Fault:
-    """What an exception of httpx says of the attempt; `began` is the answer that was cut."""
+    """What an exception of httpx says of the attempt; `began` is the answer that was cut, and
+    `around` what was being handled as the attempt was made."""
     kind, sent, transient = next(FAULTS[cls] for cls in type(error).__mro__ if cls in FAULTS)
     cause = _clean(error, asked)
     return Fault(
         kind=kind,
         name=type(error).__name__,
         message=str(cause) or type(error).__name__,
-        sent=sent and not _is_in_head(error),
+        sent=(sent or _may_be_sent(error, asked, body, began, around)) and not _is_in_head(error),
         # after a time-out, an event loop goes on writing what it was given
         whole=body is None or body.exhausted or kind is Kind.TIMEOUT,
         transient=transient,
@@ -112,10 +161,45 @@ def fault_of(
     )
 
 
-def out_of_time(asked: httpx.Request, body: Body | None, began: httpx.Response | None) -> Fault:
+def out_of_time(asked: httpx.Request, body: Fed | None, began: httpx.Response | None) -> Fault:
     """The fault of an attempt that the call's deadline has ended."""
     error = httpx.ReadTimeout("no whole answer in the time that the call had left")
     return fault_of(error, asked, body, began)
+
+
+def _may_be_sent(
+    error: Exception,
+    asked: httpx.Request,
+    body: Fed | None,
+    began: httpx.Response | None,
+    around: BaseException | None,
+) -> bool:
+    """Whether something went out for all that the error says: it may be a body's own, or the last
+    one of a transport below that tries more than once."""
+    trace = asked.extensions.get("trace")
+    if isinstance(trace, _Trace) and trace.is_begun:
+        return True
+    if began is not None or (body is not None and body.is_begun):
+        return True
+    seen: set[int] = set()
+    below: BaseException | None = error.__context__
+    while below is not None and below is not around and id(below) not in seen:
+        if isinstance(below, _MIDWAY):
+            return True
+        seen.add(id(below))
+        below = below.__context__
+    return False
+
+
+_MIDWAY = tuple(
+    getattr(library, name)
+    for library in (httpx, httpcore)
+    for name in (
+        *("ReadError", "ReadTimeout", "WriteError", "WriteTimeout"),
+        *("RemoteProtocolError", "LocalProtocolError"),
+    )
+)
+"""Faults of a connection that stood."""
 
 
 def _is_in_head(error: Exception) -> bool:

@@ -10,10 +10,9 @@ from failwell.actions import Send
 from failwell.clients import rewinding
 from failwell.clients import seam as seams
 from failwell.clients.given import given
-from failwell.clients.httpx.attempt import THEIRS
-from failwell.clients.httpx.body import Body
+from failwell.clients.httpx.attempt import THEIRS, Fed
 from failwell.clients.httpx2.address import why_unreachable
-from failwell.clients.seam import Left, Trail
+from failwell.clients.seam import Asked, Left, Trail
 from failwell.errors import FailwellError, InvalidRequestError
 from failwell.flows.terms import Done
 from failwell.model import Request
@@ -32,11 +31,11 @@ class Prepared(seams.Prepared, frozen=True):
     """One call over httpx, made ready."""
 
     native: httpx.Request
-    body: Body | None
+    body: Fed | None
 
-    def with_content(self, content: bytes) -> tuple[httpx.Request, Body | None]:
+    def with_content(self, content: bytes) -> tuple[httpx.Request, Fed | None]:
         native = _with_content(self.native, content)
-        return native, None if self.body is None else Body(native.stream)
+        return native, None if self.body is None else Fed(native.stream)
 
     def asking(self, request: Request) -> httpx.Request:
         return httpx.Request(
@@ -50,6 +49,8 @@ class Prepared(seams.Prepared, frozen=True):
         """The request that an attempt sends; the caller's own stays as it is."""
         headers = httpx.Headers(self.native.headers)
         headers.update(self.extra)
+        if self.body is not None:
+            self.body.is_begun = False
         return httpx.Request(
             self.native.method,
             self.native.url,
@@ -66,7 +67,7 @@ def prepare(seam: seams.Seam, native: httpx.Request, now: float) -> Prepared:
     cannot exist.
     """
     left: Left | None = native.extensions.get(LEFT)
-    before = None if left is None else left.found(seam.contract)
+    before = None if left is None else left.found(seam.contract, _asked(seam, native))
     try:
         return _prepared(seam, native, now, left, before)
     except FailwellError as error:
@@ -77,9 +78,16 @@ def prepare(seam: seams.Seam, native: httpx.Request, now: float) -> Prepared:
 def leave(native: httpx.Request, prepared: Prepared, ended: Done | FailwellError) -> None:
     """Leave what is known of the write on the caller's own request: httpx gives its extensions to
     those that it makes of it."""
-    left = prepared.leave(ended, native.extensions.get(LEFT))
+    place = native.extensions.get(LEFT)
+    left = prepared.leave(ended, place, lambda: (_asked(prepared.seam, native),))
     if left is not None:
         native.extensions = {**native.extensions, LEFT: left}
+
+
+def _asked(seam: seams.Seam, native: httpx.Request) -> Asked:
+    header = seam.contract.idempotency.header
+    key = None if header is None else native.headers.get(header)
+    return Asked(native.method, str(native.url), _content(native), native.stream, key)
 
 
 def _prepared(
@@ -106,7 +114,7 @@ def _prepared(
     marked, plan = seam.marked(request, chosen, before)
     watched = seam.contract.whole_requests and native.method not in seam.contract.safe
     is_plain = isinstance(native.stream, httpx.ByteStream) and not watched
-    body = None if is_plain else begun or Body(native.stream)
+    body = None if is_plain else begun or Fed(native.stream)
     address = (native.url.scheme, native.url.raw_host, native.url.port)
     terms = seam.terms(now, request, address, chosen, body)
     prepared = Prepared(seam, native, request, terms, extra, body, plan=plan, before=before)

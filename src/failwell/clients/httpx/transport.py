@@ -11,6 +11,7 @@ the retries of an SDK that retries by itself, if they have one key: switch them 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -30,6 +31,7 @@ from failwell.clients.httpx.attempt import (
     is_judged_whole,
     out_of_time,
     rebuilt,
+    traced,
 )
 from failwell.clients.httpx.prepare import EXTENSION, Prepared, leave, prepare
 from failwell.clients.httpx.stream import AsyncStream, Reading, SyncStream, handed_out
@@ -101,14 +103,15 @@ class Transport(httpx.BaseTransport):
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Reply]:
         def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send)
-            asked = ready.copy_for(send)
+            asked = traced(ready.copy_for(send), self.inner)
             response: httpx.Response | None = None
+            around = sys.exception()
             with within(send.within):
                 try:
                     response = self.inner.handle_request(asked)
                     reply = _answered(response, asked, ready)
                 except RAISED as error:
-                    reply = fault_of(error, asked, ready.body, response)
+                    reply = fault_of(error, asked, ready.body, response, around)
             return last.keep(reply, aside=ready.is_aside)
 
         return attempt
@@ -168,14 +171,15 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     def _attempts(self, prepared: Prepared, last: Last) -> Callable[[Send], Awaitable[Reply]]:
         async def attempt(send: Send) -> Reply:
             ready = prepared.rebuilt(send)
-            asked = ready.copy_for(send)
+            asked = traced(ready.copy_for(send), self.inner)
             response: httpx.Response | None = None
+            around = sys.exception()
             try:
                 with awithin(send.within):
                     response = await self.inner.handle_async_request(asked)
                     reply = await _aanswered(response, asked, ready)
             except RAISED as error:
-                reply = fault_of(error, asked, ready.body, response)
+                reply = fault_of(error, asked, ready.body, response, around)
             except TimeoutError:
                 if send.within is None:  # a body's own, not the deadline's
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from failwell.clients import seam as seams
 from failwell.clients.given import given
 from failwell.clients.requests.attempt import THEIRS, fields_of
 from failwell.clients.requests.body import Body, whole
-from failwell.clients.seam import Left, Trail
+from failwell.clients.seam import Asked, Left, Trail
 from failwell.errors import FailwellError
 from failwell.flows.terms import Done
 from failwell.model import Headers, Request, Response
@@ -59,7 +60,7 @@ def prepare(seam: seams.Seam, native: requests.PreparedRequest, now: float) -> P
     Raises `InvalidRequestError`, of both families, for a bad key.
     """
     left = _left_on(native)
-    before = None if left is None else left.found(seam.contract)
+    before = None if left is None else left.found(seam.contract, _asked(seam, native))
     try:
         return _prepared(seam, native, now, left, before)
     except FailwellError as error:
@@ -76,7 +77,9 @@ def leave(
     """Leave what is known of the write on the caller's own request, of which requests makes those
     that follow a redirect, and on that which was `answered`, of which an auth scheme does. Of what
     nobody reads, a request's hooks alone go over to its copies."""
-    left = prepared.leave(ended, _left_on(native))
+    asking = (native,) if answered is None else (native, answered)
+    asks = partial(_all_asked, prepared.seam, asking)
+    left = prepared.leave(ended, _left_on(native), asks)
     if left is not None:
         hooks: dict[str, Any] = {**native.hooks, LEFT: left}
         native.hooks = hooks
@@ -90,6 +93,22 @@ def _left_on(native: requests.PreparedRequest) -> Left | None:
 
 
 LEFT = "failwell left"
+
+
+def _all_asked(
+    seam: seams.Seam, natives: tuple[requests.PreparedRequest, ...]
+) -> tuple[Asked, ...]:
+    return tuple(_asked(seam, native) for native in natives)
+
+
+def _asked(seam: seams.Seam, native: requests.PreparedRequest) -> Asked:
+    header = seam.contract.idempotency.header
+    key = None if header is None else fields_of(native.headers).get(header)
+    source: Any = native.body
+    if isinstance(source, Body):  # of a request that was sent
+        source = source.source
+    method = (native.method or "GET").upper()
+    return Asked(method, native.url or "", whole(source), source, key)
 
 
 def _prepared(

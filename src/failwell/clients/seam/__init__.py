@@ -11,11 +11,12 @@ from failwell.clients.seam.kept import Kept
 from failwell.clients.seam.prepared import Prepared
 from failwell.clients.seam.settings import DEFAULT, Seam
 from failwell.clients.seam.theirs import Theirs
-from failwell.clients.seam.trail import Left, Trail
+from failwell.clients.seam.trail import Asked, Left, Trail
 
 __all__ = [
     "DEFAULT",
     "Account",
+    "Asked",
     "Kept",
     "Last",
     "Left",

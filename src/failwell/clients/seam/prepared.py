@@ -10,13 +10,15 @@ import msgspec
 
 from failwell.actions import Flow, Send
 from failwell.clients.seam.settings import Seam
-from failwell.clients.seam.trail import Left, Trail, left_by
+from failwell.clients.seam.trail import ANYTHING, Asked, Left, Trail, left_by
 from failwell.errors import FailwellError
 from failwell.flows.call import call
 from failwell.flows.terms import Done, Terms
 from failwell.model import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from failwell.flows.intended import Intention
 
 
@@ -95,13 +97,38 @@ class Prepared(msgspec.Struct, frozen=True):
             return error
         return self.before.told(error, self.before.goes_on_as(error.outcome), error.attempts)
 
-    def leave(self, ended: Done | FailwellError, place: Left | None) -> Left | None:
-        """What is to lie on the request now that the call has ended, where there was `place`."""
+    def leave(
+        self,
+        ended: Done | FailwellError,
+        place: Left | None,
+        asks: Callable[[], tuple[Asked, ...]],
+    ) -> Left | None:
+        """What is to lie on the request now that the call has ended, where there was `place`; it
+        is the first that `asks`, and the others do for the same."""
         contract, request = self.terms.contract, self.request
         trail = left_by(contract, request, self.before, ended)
         if request.key is not None and contract.idempotency.header not in self.extra:
             self.seam.doubts.keep(request, trail)
-        if place is None:
-            return None if isinstance(ended, Done) and trail is None else Left(trail, self.body)
-        place.trail = trail
+        is_over = isinstance(ended, Done) and trail is None
+        if place is None and is_over:
+            return None
+        asked, *others = asks()
+        if place is None or not place.is_of(asked):  # what lies there is another write's
+            if is_over:
+                return None
+            place = Left()
+        marks = place.marks if self.before is not None else frozenset[bytes]()
+        if trail is not None:
+            marks = marks.union(one.mark for one in (asked, *others)) - {ANYTHING}
+            marks |= _led_to(asked, ended)
+        place.keep(trail, self.body, marks, asked)
+        if is_over:
+            place.body = place.source = None
         return place
+
+
+def _led_to(asked: Asked, ended: Done | FailwellError) -> frozenset[bytes]:
+    if isinstance(ended, FailwellError):
+        return frozenset()
+    location = ended.response.headers.get("location")
+    return frozenset() if location is None else asked.led_to(ended.response.status, location)

@@ -8,8 +8,11 @@ request that is made of it carries: the key and the tag to go on with, and what 
 
 from __future__ import annotations
 
+import hashlib
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 
@@ -70,17 +73,75 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
         return error.retold(outcome, attempts, sent)
 
 
+class Asked(msgspec.Struct, frozen=True, dict=True):
+    """What a request asks for, as it comes to the seam: its `content` is None for a stream, which
+    is told by its `source`, and its `key` is one of its own header fields."""
+
+    method: str
+    url: str
+    content: bytes | None
+    source: Any
+    key: str | None = None
+
+    @cached_property
+    def mark(self) -> bytes:
+        """What it is told from others by; a URL may hold a credential, and is not kept."""
+        return _mark(self.method, self.url, self._body)
+
+    def led_to(self, status: int, location: str) -> frozenset[bytes]:
+        """The marks of what HTTP libraries make of it where it is redirected: the same request or
+        a read, in most cases without its body."""
+        target = _resolved(self.url, location)
+        if target is None:
+            return frozenset({ANYTHING})
+        if status in _WITH_BODY:
+            return frozenset({_mark(self.method, target, self._body)})
+        methods, bodies = (self.method, "GET"), (self._body, _digest(b""))
+        return frozenset(_mark(method, target, body) for method in methods for body in bodies)
+
+    @cached_property
+    def _body(self) -> bytes:
+        return b"a stream" if self.content is None else _digest(self.content)
+
+
 class Left(msgspec.Struct):
     """Where a trail lies, which a request shares with those that are made of it: once the last of
-    them has gone well, none has a trail any more. The `body` lies there, too, which was begun."""
+    them has gone well, none has a trail any more. The `body` lies there, too, which was begun.
+
+    A request may be changed by its caller, and is then another write: `marks` are those of all that
+    was asked for on the trail, and of what the last of it leads to; `source` is its stream.
+    """
 
     trail: Trail | None = None
     body: Any = None
+    source: Any = None
+    marks: frozenset[bytes] = frozenset()
 
-    def found(self, contract: Contract) -> Trail | None:
+    def found(self, contract: Contract, asked: Asked) -> Trail | None:
         """The trail, while it is one of the same write."""
         trail = self.trail
-        return trail if trail is not None and trail.holds(contract, time.time()) else None
+        if trail is None or not trail.holds(contract, time.time()) or not self.is_of(asked):
+            return None
+        return trail
+
+    def is_of(self, asked: Asked) -> bool:
+        """Whether this is asked for on the trail, if there is one."""
+        if self.trail is None:
+            return True
+        known = self.trail.sent.key
+        if asked.key is not None and known is not None and asked.key != known:
+            return False
+        if asked.content is None and asked.source is not self.source:
+            return False
+        return asked.mark in self.marks or ANYTHING in self.marks
+
+    def keep(self, trail: Trail | None, body: Any, marks: frozenset[bytes], asked: Asked) -> None:
+        """Lay down what a call left that asked for this, in the place of what was there."""
+        self.trail, self.marks = trail, frozenset() if trail is None else marks
+        if body is not None:
+            self.body = body
+        if asked.content is None:
+            self.source = asked.source
 
     def begun(self, source: object) -> Any:
         """The body that was begun of this source; None where that is another one.
@@ -88,7 +149,7 @@ class Left(msgspec.Struct):
         Raises `InvalidRequestError` for one that cannot be sent again, and that the HTTP library
         would send without what was read of it.
         """
-        if self.body is None or self.body.source is not source:
+        if self.body is None or (source is not self.body and source is not self.body.source):
             return None
         if not self.body.is_rewindable():
             raise InvalidRequestError.of(
@@ -138,9 +199,46 @@ def _in_all(outcomes: list[Outcome | None]) -> Outcome | None:
     )
 
 
+def _mark(method: str, url: str, body: bytes) -> bytes:
+    return _digest("\n".join((method, _plain(url), body.hex())).encode(errors="surrogateescape"))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _plain(address: str) -> str:
+    """The URL as it is however it is quoted, without its credentials and its fragment."""
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return address
+    host = url.netloc.rpartition("@")[2].lower()
+    host = host.removesuffix(":443" if url.scheme == "https" else ":80")
+    return unquote(f"{url.scheme}://{host}{url.path or '/'}?{url.query}", errors="surrogateescape")
+
+
+def _resolved(url: str, location: str) -> str | None:
+    """Where a redirect leads to; None where HTTP libraries differ on that."""
+    try:
+        location.encode("ascii")
+        target = urljoin(url, location)
+        path = urlsplit(target).path
+    except ValueError:
+        return None
+    is_odd = "//" in path or "/." in path or "\\" in target
+    return None if is_odd else target
+
+
 def _numbered(attempt: Attempt, number: int) -> Attempt:
     return msgspec.structs.replace(whole(attempt), number=number)
 
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Those that HTTP libraries follow (RFC 9110 section 15.4), with the same method or by a GET."""
+
+_WITH_BODY = frozenset({307, 308})
+"""Those after which a request goes on as it was."""
+
+ANYTHING = b""
+"""The mark of whatever comes next."""
