@@ -40,11 +40,11 @@ class Prepared(msgspec.Struct, frozen=True):
 
     def with_content(self, content: bytes) -> tuple[Any, Any]:
         """The library's request with another body, and that body."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract; `abc` would need a metaclass joined with msgspec's
 
     def asking(self, request: Request) -> Any:
         """The library's request for one that a flow made up itself."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract, as above: each library has its own request
 
     def under(self, request: Request) -> Self:
         """The same call under the key and the tag of this request."""
