@@ -199,7 +199,7 @@ class Again(httpx2.Auth):
 @pytest.mark.parametrize("elsewhere", [True, False])
 def test_the_refusal_of_another_request_is_not_the_writes(world: World, elsewhere: bool) -> None:
     """An auth has sent the write before: what it is told at last says nothing of that."""
-    refused = refusal(400, "invalid")
+    refused = refusal(422, "invalid")
     with Server([Act(status=503, commit=True), refused]) as server, Server([refused]) as other:
         auth = Again(other.url if elsewhere else None)
         lost = world.run(
@@ -208,28 +208,32 @@ def test_the_refusal_of_another_request_is_not_the_writes(world: World, elsewher
             policy=ONCE,
         )
     assert lost.outcome is Outcome.UNKNOWN
-    assert lost.status_code == 400
+    assert lost.status_code == 422
 
 
-FOREIGN: list[Callable[[], Exception]] = [
-    lambda: httpx2.ConnectError("down"),
-    lambda: httpx2.PoolTimeout("full"),
-    lambda: httpx2.UnsupportedProtocol("none"),
-    lambda: httpx2.HTTPStatusError(
-        "429", request=_ELSEWHERE, response=httpx2.Response(429, request=_ELSEWHERE)
-    ),
+def refused_by(asked: httpx2.Request) -> Exception:
+    """What `raise_for_status` raises for another call, refused in so many words."""
+    answer = httpx2.Response(404, json={"message": "no such job"}, request=asked)
+    return httpx2.HTTPStatusError("404", request=asked, response=answer)
+
+
+FOREIGN: list[Callable[[httpx2.URL], Exception]] = [
+    lambda _: httpx2.ConnectError("down"),
+    lambda _: httpx2.PoolTimeout("full"),
+    lambda _: httpx2.UnsupportedProtocol("none"),
+    lambda _: refused_by(httpx2.Request("POST", "https://elsewhere.example")),
+    lambda url: refused_by(httpx2.Request("POST", url)),
 ]
-_ELSEWHERE = httpx2.Request("POST", "https://elsewhere.example")
 
 
 @pytest.mark.parametrize("fault", FOREIGN)
 def test_what_a_hook_has_met_elsewhere_says_nothing_of_the_write(
-    world: World, fault: Callable[[], Exception]
+    world: World, fault: Callable[[httpx2.URL], Exception]
 ) -> None:
     """The answer was there when it raised: in doubt, and not sent again."""
 
-    def tell(_: Any) -> None:
-        raise fault()
+    def tell(answer: Any) -> None:
+        raise fault(answer.request.url)
 
     with Server([Act(status=201)] * 3) as server:
         lost = world.run(
